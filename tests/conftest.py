@@ -205,7 +205,7 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def systemd_boot() -> Callable[..., CompletedProcess[str]]:
-    """Run a command beside a real systemd: `systemd_boot([…], bind=[folder], timeout=90)`."""
+    """Run a command beside a real systemd: `systemd_boot([…], bind=[folder], timeout=200)`."""
     reason = systemd.why_absent()
     if reason:
         pytest.skip(reason)

@@ -34,7 +34,7 @@ def test_what_runs_elsewhere_ends_and_stays_so(world: World) -> None:
         assert done.code == 0, done.err
         assert done.document["over"] is True
         assert done.document["run"]["status"] == "interrupted"
-        assert working.wait(60) == 0
+        assert working.wait(200) == 0
     shown = world.ok("show", "alice", "--json").document
     assert (shown["status"], shown["suspended_by"]) == ("suspended", "cancel")
     assert "Cancelled by user" in shown["message"]

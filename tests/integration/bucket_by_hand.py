@@ -31,7 +31,7 @@ def main() -> None:
 
 def _ask(method: str, url: str, body: str = "") -> None:
     headers = {"Content-Type": "application/xml"}  # else moto takes it for a form
-    with urlopen(Request(url, body.encode(), headers, method=method), timeout=30):
+    with urlopen(Request(url, body.encode(), headers, method=method), timeout=200):
         pass
 
 

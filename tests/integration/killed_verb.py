@@ -20,7 +20,7 @@ def dies(engine: Engine, when: str, *arguments: str) -> None:
     moment, _, place = when.partition(" ")
     options = ["--config", str(engine.config), "--data-dir", str(engine.data)]
     command = [moment, place, *arguments, *options]
-    done = warm.run("tests.integration.killed_verb", command, timeout=90)
+    done = warm.run("tests.integration.killed_verb", command, timeout=200)
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 

@@ -47,7 +47,7 @@ def leave_behind(s3: Any, bucket: str) -> None:
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
     engine: Engine,
     whole_provider_cli_config: Path,

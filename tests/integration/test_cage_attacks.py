@@ -446,13 +446,16 @@ def test_what_is_counted_for_a_user_leaves_room_for_others(
 def test_nothing_is_left_behind(ground: AttackGround, kind: CageKind) -> None:
     """Whatever session it has."""
     beat = ground.place / "checkout/beat"
-    script = "setsid sh -c 'exec >/dev/null 2>&1; echo $$ > pid; while :; do date +%s%N > beat; sleep 0.05; done' &\nsleep 0.5"
+    script = "setsid sh -c 'exec >/dev/null 2>&1; echo $$ > pid; while :; do date +%s%N > beat; sleep 0.05; done' &\nuntil test -e beat; do sleep 0.05; done"
     ground.attack(kind, script)
-    last = beat.read_text()
-    time.sleep(0.5)
-    assert (beat.read_text() != last) == (kind == "none")
     if kind == "none":
+        beat.unlink()
+        wait_for(beat.exists)
         os.kill(int((beat.with_name("pid")).read_text()), 9)
+    else:
+        last = beat.read_text()
+        time.sleep(0.5)
+        assert beat.read_text() == last
 
 
 @tries(Row.NETWORK)
@@ -543,14 +546,17 @@ def test_a_forged_mark_of_a_run_is_no_child_of_it(kind: CageKind) -> None:
     """Else whoever forges it would hold up the environment whose run that is."""
     with attack_ground(run_as={}) as ground:  # only processes of our own user are looked at
         log = ground.layout.log(7)
-        script = f"{RUN_MARK}={log} setsid sleep 5 & sleep 1.5"
+        script = f"{RUN_MARK}={log} setsid sleep 60 & until test -e seen; do sleep 0.05; done; kill $!"
         attacking = threading.Thread(target=ground.attack, args=(kind, script))
         attacking.start()
-        time.sleep(0.8)
-        forged = [p for p in Path("/proc").glob("[0-9]*/environ") if f"{RUN_MARK}={log}" in _text(p)]
-        found = Processes().child_of(log, datetime.now(UTC))
-        attacking.join()
-    assert forged
+        try:
+            wait_for(
+                lambda: [p for p in Path("/proc").glob("[0-9]*/environ") if f"{RUN_MARK}={log}" in _text(p)]
+            )
+            found = Processes().child_of(log, datetime.now(UTC))
+        finally:
+            (ground.place / "checkout/seen").touch()
+            attacking.join()
     assert (found is None) == (kind == "bwrap")
 
 

@@ -119,7 +119,7 @@ def test_npm_installs_from_a_registry_that_is_listed(
     assert "from the registry\n" in said
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_the_aws_provider_reaches_its_cloud_though_the_list_is_empty(
     folder: Path, certificates: Certificates, whole_provider_cli_config: Path, terraform_binary: str
 ) -> None:

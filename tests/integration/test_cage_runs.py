@@ -277,20 +277,21 @@ def test_a_step_that_is_stopped_may_end_in_peace(place: Place, folder: Path) -> 
 def test_a_server_serves_on_only_where_that_is_said(place: Place, folder: Path, outlive: bool) -> None:
     """It sees no more than the step that left it, and ends by a file of its own."""
     (place.checkout / "serve").touch()
-    run = "setsid sh -c 'while test -e serve; do date +%s%N > beat; sleep 0.05; done' >/dev/null 2>&1 &\nsleep 0.3"
+    run = "setsid sh -c 'while test -e serve; do date +%s%N > beat; sleep 0.05; done; touch over' >/dev/null 2>&1 &\nuntil test -e beat; do sleep 0.05; done"
     step = Step(name="start", run=run, timeout=timedelta(minutes=1))
     StepRunner(identify).run(
         step, replace(place, cage=replace(RULES, outlive=outlive)), Watch(log=folder / "1.log")
     )
     beat = place.checkout / "beat"
-    last = beat.read_text()
-    time.sleep(0.5)
-    assert (beat.read_text() != last) == outlive
-    (place.checkout / "serve").unlink()
-    time.sleep(0.3)
-    last = beat.read_text()
-    time.sleep(0.2)
-    assert beat.read_text() == last
+    if outlive:
+        beat.unlink()
+        wait_for(beat.exists)
+        (place.checkout / "serve").unlink()
+        wait_for((place.checkout / "over").exists)
+    else:
+        last = beat.read_text()
+        time.sleep(0.5)
+        assert beat.read_text() == last
 
 
 @tries(Row.LIMITS)

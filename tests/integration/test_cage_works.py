@@ -108,7 +108,7 @@ class World:
         assert (alice.status, alice.applied.commit) == (Status.READY, commit), alice.message
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_life_on_azure_with_private_modules_and_a_complete_checkout(
     folder: Path, azurite: Azurite, ssh_server_process: SshServer, terraform_binary: str
 ) -> None:

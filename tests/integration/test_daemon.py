@@ -36,11 +36,12 @@ class Site:
         self._socket.bind(str(folder / "notify"))
         self.processes: list[warm.Process] = []
 
-    def repository(self, name: str, seconds: float = 0) -> GitRepository:
-        """A repository with one environment, `alice`."""
+    def repository(self, name: str, seconds: float = 0, until: Path | None = None) -> GitRepository:
+        """A repository with one environment, `alice`, whose apply takes so long."""
         repository = GitRepository.create(self.folder / "git" / f"{name}.git")
         repository.commit("main", {"README": "shop"})
-        repository.commit("env-alice", {"terraform/main.tf": slow_work(1, seconds, self.folder / "applies")})
+        code = slow_work(1, seconds, self.folder / "applies", until)
+        repository.commit("env-alice", {"terraform/main.tf": code})
         return repository
 
     def configure(self, *repositories: GitRepository, extra: str = "") -> None:
@@ -74,7 +75,7 @@ class Site:
         self.hears("READY=1")
         return process
 
-    def hears(self, pattern: str, seconds: float = 20) -> str:
+    def hears(self, pattern: str, seconds: float = 60) -> str:
         """Waits for a message from now on that the pattern is in."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -136,7 +137,7 @@ class Site:
         self._socket.close()
 
 
-def eventually(condition: Callable[[], object], site: Site, seconds: float = 30) -> None:
+def eventually(condition: Callable[[], object], site: Site, seconds: float = 120) -> None:
     """Waits until it is so."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -144,7 +145,7 @@ def eventually(condition: Callable[[], object], site: Site, seconds: float = 30)
         time.sleep(0.1)
 
 
-def end(process: warm.Process, seconds: float = 20) -> int:
+def end(process: warm.Process, seconds: float = 60) -> int:
     """SIGTERM, and the exit code."""
     process.send_signal(signal.SIGTERM)
     return process.wait(seconds)
@@ -174,7 +175,8 @@ def test_applies_what_is_pushed_and_ends_well(site: Site) -> None:
 
 def test_first_sigterm_lets_terraform_finish(site: Site) -> None:
     """A drain: nothing new starts, what runs ends well, SIGHUPs meanwhile do no harm."""
-    shop = site.repository("shop", seconds=2)
+    goes_on = site.folder / "goes-on"
+    shop = site.repository("shop", until=goes_on)
     site.configure(shop)
     daemon = site.start(watchdog=WATCHDOG)
     eventually(site.applies, site)
@@ -182,7 +184,8 @@ def test_first_sigterm_lets_terraform_finish(site: Site) -> None:
     site.hears("STOPPING=1")
     daemon.send_signal(signal.SIGHUP)
     assert "draining" in site.hears("WATCHDOG=1\nSTATUS=.*working on acme/shop/alice")
-    assert daemon.wait(20) == 0
+    goes_on.touch()
+    assert daemon.wait(60) == 0
     assert site.is_ready(shop.head("env-alice") or "")
     assert site.runs() == [RunStatus.SUCCEEDED]
 
@@ -197,7 +200,7 @@ def test_a_drain_that_is_given_up_ends_terraform(site: Site, drain: float, signa
     for _ in range(signals):
         daemon.send_signal(signal.SIGTERM)
         site.hears("draining")
-    assert daemon.wait(15) == 0
+    assert daemon.wait(60) == 0
     found = site.environment()
     assert found is not None
     assert found.status.value == "waiting"
@@ -242,12 +245,16 @@ def test_sighup_brings_the_new_files(site: Site) -> None:
 
 def test_a_repository_that_leaves_the_file_while_it_is_worked_on_says_so_afterwards(site: Site) -> None:
     """The apply goes on to its end; with the repository back it is managed as before."""
-    shop, mail = site.repository("shop", seconds=2), site.repository("mail")
+    goes_on = site.folder / "goes-on"
+    shop, mail = site.repository("shop", until=goes_on), site.repository("mail")
     site.configure(shop, mail)
     daemon = site.start()
     eventually(site.applies, site)
     site.configure(mail)
     daemon.send_signal(signal.SIGHUP)
+    site.hears("RELOADING")
+    site.hears("READY=1")
+    goes_on.touch()
     eventually(lambda: site.status() == "waiting", site)
     found = site.environment()
     assert found is not None
@@ -329,4 +336,4 @@ def test_a_storm_of_signals_is_worked_off(site: Site) -> None:
         daemon.send_signal(signal.SIGHUP)
     daemon.send_signal(signal.SIGTERM)
     daemon.send_signal(signal.SIGINT)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0

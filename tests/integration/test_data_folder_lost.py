@@ -306,7 +306,7 @@ def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks:
     engine.write()
 
     command = [f"--config={engine.config}", f"--data-dir={engine.data}", "reconcile", "--json"]
-    done = warm.run("envmgr", command, timeout=120)
+    done = warm.run("envmgr", command, timeout=200)
     assert done.returncode == 1, done.stderr
 
     errors = json.loads(done.stdout)["errors"]

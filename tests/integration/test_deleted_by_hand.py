@@ -43,7 +43,7 @@ def dynamodb(aws_environment: dict[str, str]) -> Iterator[Any]:
         yield client
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_push_of_code_alone_says_so_and_applies(
     engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str], dynamodb: Any
 ) -> None:

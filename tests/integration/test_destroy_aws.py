@@ -33,7 +33,7 @@ resource "terraform_data" "easy" {}
 """
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_bucket_that_is_not_empty_is_named_and_stays(
     engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:

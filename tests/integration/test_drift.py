@@ -173,7 +173,7 @@ def dynamodb(moto_url: str) -> Any:
     )
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_tag_that_was_taken_off_is_put_back(table: Engine, moto_url: str) -> None:
     """In place, so nobody is asked."""
     with closing(dynamodb(moto_url)) as client:

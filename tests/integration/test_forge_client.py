@@ -3,7 +3,6 @@
 import gzip
 import json
 import logging
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsOperator, NotThere, RetryLate
 from tests.support.certificates import make_certificates
 from tests.support.processes import HOST
 from tests.support.scripted_http import Reply, Request, ScriptedHttp
+from tests.support.waiting import stopwatch
 from tests.support.web_server import WebServer, dripping
 
 TOKEN = "ghs_hush-hush-token"
@@ -222,10 +222,10 @@ def test_a_server_that_never_ends_is_cut_off() -> None:
         server.answer("/head", dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"))
         server.answer("/body", dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[", b" "))
         for path in ("/head", "/body"):
-            began = time.monotonic()
+            seconds = stopwatch()
             with pytest.raises(Transient, match=r"GitHub did not answer \(it took longer than 0\.5 s\)"):
                 client(server.url(""), seconds=0.5).get(path)
-            assert time.monotonic() - began < 5
+            assert seconds() < 5
 
 
 def test_a_server_that_is_not_there_or_hangs_up() -> None:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -181,21 +180,19 @@ def test_nobody_listens(mirrors: Mirrors) -> None:
 def test_a_hung_server_is_given_up_with_every_process_and_delays_nobody(
     tmp_path: Path, shop: GitRepository, git_server: GitServer
 ) -> None:
-    mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=3))
+    mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=6))
     git_server.fail("hung", hang=True)
     with ThreadPoolExecutor(4) as pool:
-        began = time.monotonic()
         hung = pool.submit(mirrors.listing, remote(git_server.http_url("hung"), "hung"), ["env-*"], None)
         others = [
             pool.submit(mirrors.listing, remote(git_server.http_url("shop")), ["env-*"], None)
             for _ in range(6)
         ]
         assert [len(other.result().branches) for other in others] == [2] * 6
-        assert time.monotonic() - began < 3
+        assert not hung.done()
         assert pids_with("/hung.git")
         with pytest.raises(Transient):
-            hung.result()
-    assert time.monotonic() - began < 8
+            hung.result(60)
     assert pids_with("/hung.git") == []
 
 

@@ -37,7 +37,7 @@ resource "aws_s3_bucket" "taken" {{
 BOBS = {"environment": "bob", "project": "shop", "organization": "acme", "managed-by": "envmgr"}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_bucket_is_imported_only_by_a_person_and_never_anothers(
     engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:

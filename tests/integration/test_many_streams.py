@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.web.live.stream import MOST, OF_ONE
 from envmgr.web.server import Server
 from tests.support.in_memory.world import World
+from tests.support.waiting import stopwatch
 
 THERE, COME = 12_000, 20
 _LINE = "a line that was there before anybody came, as long as such lines are {}\n"
@@ -100,9 +100,9 @@ async def _play(place: Place) -> tuple[list[list[dict[str, object]]], float, byt
             with place.log.open("a") as file:
                 file.write(f"come {number}\n")
             await asyncio.sleep(0.02)
-        began = time.monotonic()
+        seconds = stopwatch()
         assert (await asked(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))[0] == b"HTTP/1.1 200 "
-        soonest = time.monotonic() - began
+        soonest = seconds()
         place.world.store.finish_run(place.run.id, RunStatus.SUCCEEDED, datetime.now(UTC))
         return await all_told, _resident_mib() - before, refused, soonest
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -179,13 +180,15 @@ def test_what_is_not_as_its_makers_signed_it_is_thrown_away(
     assert {path.name for path in (tmp_path / "versions").iterdir()} == {".lock"}
 
 
-def test_a_key_that_has_ended_proves_nothing(published: ReleaseFiles, tmp_path: Path) -> None:
+def test_a_key_that_has_ended_proves_nothing(
+    published: ReleaseFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where the signature says that it is older: whoever finds such a key may date one back."""
     kept = releases(published, tmp_path)
-    ends = datetime.now(UTC) + timedelta(seconds=2)
-    published.public_key(tmp_path / "key.pgp", ends)
+    published.public_key(tmp_path / "key.pgp", datetime.now(UTC) + timedelta(hours=1))
     kept.install("1.12.0")
-    time.sleep((ends - datetime.now(UTC)).total_seconds() + 0.1)
+    clock = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(hours=2))
+    monkeypatch.setattr("envmgr.adapters.releases.signature.datetime", clock)
     with pytest.raises(NeedsPerson, match="not signed"):
         kept.install("1.11.4")
 

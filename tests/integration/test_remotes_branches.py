@@ -24,7 +24,7 @@ def resource_id(engine: Engine, name: str) -> str:
 def approve_all(engine: Engine) -> None:
     """What a person types."""
     where = ["--config", str(engine.config), "--data-dir", str(engine.data)]
-    done = warm.run("envmgr", [*where, "approve", "--all", "--yes", "--json"], timeout=100)
+    done = warm.run("envmgr", [*where, "approve", "--all", "--yes", "--json"], timeout=200)
     assert done.returncode == 0, done.stderr
     assert sorted(e["environment"] for e in json.loads(done.stdout)) == sorted(FORTY)
 

@@ -25,6 +25,7 @@ from envmgr.web import limits, server
 from envmgr.web.server import Server
 from tests.support.certificates import make_certificates
 from tests.support.in_memory.world import World
+from tests.support.waiting import stopwatch
 
 
 @pytest.fixture
@@ -171,11 +172,11 @@ def test_who_sends_no_head_is_not_waited_for(
     with socket.create_connection((host, int(port))) as slow:
         slow.sendall(b"GET /healthz HT")
         assert asked(http.client.HTTPConnection(serving.address))[0] == 200
-        began = time.monotonic()
+        seconds = stopwatch()
         with suppress(OSError):
             while slow.recv(10):
                 pass
-        assert time.monotonic() - began < 5
+        assert seconds() < 5
 
 
 def test_who_sends_half_a_body_is_told_and_let_go(
@@ -192,7 +193,7 @@ def test_who_sends_half_a_body_is_told_and_let_go(
             b"POST /api/v1/tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 9999\r\nAuthorization: Bearer " + secret.encode() + b"\r\n\r\n{"
         )
-        said, end = b"", time.monotonic() + 10
+        said, end = b"", time.monotonic() + 120
         with suppress(ConnectionError):
             while time.monotonic() < end:
                 slow.sendall(b" ")

@@ -16,7 +16,7 @@ from tests.support import service
 UNITS = Path(__file__).parents[2] / "systemd"
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_service(
     systemd_boot: Callable[..., "subprocess.CompletedProcess[str]"],
     terraform_binary: str,

@@ -39,7 +39,7 @@ resource "terraform_data" "last" {
 """
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_merged_tags_are_looked_at_after_the_apply(
     engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:
@@ -68,7 +68,7 @@ def test_merged_tags_are_looked_at_after_the_apply(
     assert (bob.status, lacking in bob.message) == (Status.FAILED, True), bob.message
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_an_apply_that_is_taken_over_is_looked_at_too(
     engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:

@@ -62,7 +62,7 @@ class Hooked(Site):
         """The webhook of a push; how it is answered."""
         found = wait_for(lambda: re.search(r"Listens on ([\d.]+:\d+)", self.log()), told=self.log)
         signature = hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
-        with closing(http.client.HTTPConnection(found[1], timeout=30)) as connection:
+        with closing(http.client.HTTPConnection(found[1], timeout=200)) as connection:
             connection.request(
                 "POST", "/webhooks/github/acme", BODY, {"X-Hub-Signature-256": f"sha256={signature}"}
             )

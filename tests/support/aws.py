@@ -24,7 +24,7 @@ def start_moto(folder: Path, certificates: Certificates | None = None) -> Server
 def reset_moto(url: str) -> None:
     """Forget everything that was created in moto."""
     request = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=60):
         pass
 
 

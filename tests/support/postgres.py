@@ -18,6 +18,7 @@ OWNER = "envmgr_owner"
 """Who owns the databases that tests get: a role that may log in, and nothing else, as an operator would make it."""
 
 # Nothing here has to survive a power cut.
+_PATIENCE = 120  # seconds
 _FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
@@ -126,9 +127,9 @@ def _command(programs: Path, data: Path, folder: Path, port: int) -> list[str]:
 
 def _wait_until_ready(programs: Path, server: Server) -> None:
     """PostgreSQL listens before it lets anybody in."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _PATIENCE
     question = [str(programs / "pg_isready"), "-q", "-h", HOST, "-p", str(server.port)]
     while subprocess.run(question, check=False).returncode:
         if time.monotonic() > deadline:
-            raise ServerDidNotStart(f"PostgreSQL let nobody in for 30 s: {server.printed()}")
+            raise ServerDidNotStart(f"PostgreSQL let nobody in for {_PATIENCE} s: {server.printed()}")
         time.sleep(0.02)

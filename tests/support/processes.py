@@ -72,7 +72,7 @@ class Server:
         *,
         environment: Mapping[str, str] | None = None,
         user: str | None = None,
-        seconds: float = 30,
+        seconds: float = 120,
     ) -> Self:
         """Start `command(port)`, and again on another port where somebody else was faster."""
         for attempt in range(_ATTEMPTS):

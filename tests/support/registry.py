@@ -78,14 +78,14 @@ def running_registry(folder: Path) -> Iterator[Registry]:
         yield Registry(port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(port: int) -> None:
     def answers() -> bool:
         with suppress(urllib3.exceptions.HTTPError):
             url = f"http://127.0.0.1:{port}/v2/"
-            return urllib3.request("GET", url, retries=False, timeout=5).status == 200
+            return urllib3.request("GET", url, retries=False, timeout=60).status == 200
         return False
 
     wait_for(answers)

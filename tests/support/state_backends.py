@@ -192,4 +192,4 @@ def set_known_keys_only(moto_url: str, free_calls: str) -> None:
         headers={"Content-Type": "text/plain"},
         method="POST",
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=200).close()

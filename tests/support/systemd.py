@@ -19,7 +19,7 @@ def why_absent() -> str | None:
     missing = [name for name in ("unshare", "nsenter") if shutil.which(name) is None]
     if missing:
         return f"{' and '.join(missing)} of util-linux is absent"
-    tried = boot(["true"], timeout=60)
+    tried = boot(["true"], timeout=200)
     return None if tried.returncode == 0 else f"systemd can't be booted here: {tried.stderr.strip()[-300:]}"
 
 
@@ -36,7 +36,7 @@ def boot(
     command: Sequence[str],
     *,
     bind: Sequence[Path] = (),
-    timeout: float = 90,
+    timeout: float = 200,
     script: Path = SCRIPT,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command beside a fresh systemd; only what it writes below `bind` stays.

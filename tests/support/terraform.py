@@ -38,7 +38,7 @@ def _provider_binaries(top: str) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     return search.stdout.splitlines()

@@ -114,7 +114,7 @@ def run(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path = _ROOT,
-    timeout: float = 60,
+    timeout: float = 200,
 ) -> "subprocess.CompletedProcess[str]":
     """Run it to its end, as `subprocess.run` does; TimeoutExpired where it takes longer, and it is killed."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

@@ -67,7 +67,7 @@ def runtime_of(remotes: Remotes, interval: float, workers: int = 2) -> Any:
     return SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
 
 
-def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float = 30) -> float:
+def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float = 60) -> float:
     """Tick as the daemon does, only faster; gives the time it took, a generous limit aside for busy machines."""
     began = time.monotonic()
     while not condition():

@@ -27,7 +27,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     assert refused(file) == "has more than 1 MiB, which is too much for a state."
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     """A pipe that nobody writes to would be waited for without end."""
     os.mkfifo(tmp_path / "pipe")

@@ -68,7 +68,7 @@ def test_any_other_file_is_refused(tmp_path: Path) -> None:
         read_saved(file)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="is not a regular file: write a saved plan into one first"):

@@ -60,7 +60,7 @@ class Doorbell:
 
     def left(self) -> list[RepositoryId]:
         """What was hinted at, once it is written."""
-        assert self.rung.acquire(timeout=30)
+        assert self.rung.acquire(timeout=200)
         return list(self.hints.take([SHOP, SITE, SECOND]))
 
     def leaves_nothing(self) -> bool:

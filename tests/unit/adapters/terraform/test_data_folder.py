@@ -18,7 +18,7 @@ LEFT: dict[str, Callable[[Path], object]] = {
     "a folder": Path.mkdir,
     "a link": lambda path: path.symlink_to(path.parent.parent / "victim"),
 }
-pytestmark = [pytest.mark.timeout(10), pytest.mark.parametrize("left", list(LEFT.values()), ids=list(LEFT))]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("left", list(LEFT.values()), ids=list(LEFT))]
 
 
 @pytest.fixture

@@ -558,7 +558,7 @@ class TestTail:
             assert len(next(tail.last())) == 1000
             assert os.fstat(file.fileno()).st_blocks * 512 < 20 * 1024 * 1024
 
-    @pytest.mark.timeout(20)
+    @pytest.mark.timeout(60)
     def test_a_file_that_is_larger_than_what_is_in_it_holds_nobody_up(self, tmp_path: Path) -> None:
         """Whoever prints may make it so, as large as the file system allows: its reader would read zeros for hours."""
         with (tmp_path / "output").open("w+b", buffering=0) as file:
