@@ -143,6 +143,18 @@ def test_what_waits_for_staging_asks_nobody_for_a_yes_to_the_plan_of_the_tag_bef
     assert (refused.status_code, "not held back" in refused.json()["detail"]) == (409, True)
 
 
+def test_where_all_need_a_person_the_list_does_not_say_that_there_are_none(tmp_path: Path) -> None:
+    """They are on top, and nothing is left for the list below; where there is nothing at all it says so."""
+    world = World(tmp_path, Rules(named=NAMED, gates=Gates(approval=Terms())))
+    page = signed_in(Site(world))
+    assert "No environments yet" in page.get("/").text
+    world.shop.commit("main", world.rules.files(MODULE))
+    world.turn()
+    text = page.get("/").text
+    assert "Needs a person" in text
+    assert "No environments yet" not in text
+
+
 def signed_in(site: Site) -> TestClient:
     """A browser of somebody with a token."""
     client = TestClient(site.app, base_url="https://testserver")
