@@ -6,6 +6,7 @@ from datetime import timedelta
 from .asking.freeze import Freeze
 from .environment import Waits
 from .origins.previews import Objection
+from .pipeline.proposal import Terms
 from .schedule import Closed, Phase
 
 
@@ -21,7 +22,7 @@ class Policy:
     `configured` is False for an application that the configuration lists no more, and for an environment
     without applications of a repository that has some now. `is_named`: the configuration names the environment, and
     `branches` is what it follows. `previews`: pull requests have environments here; and of one of these, `objection` is what speaks
-    against taking it further.
+    against taking it further. `approval` is who has to approve plans that wait for that; None: that is not known here.
     """
 
     branches: tuple[str, ...] = ("*",)
@@ -41,6 +42,7 @@ class Policy:
     is_named: bool = False
     previews: bool = False
     objection: Objection | None = None
+    approval: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.transitions.proposals import to_be_approved
 from envmgr.domain.values.environment import Claim
 from envmgr.domain.values.names import counted, matches_any
-from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms, plan_name
+from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, plan_name
 from envmgr.engine.source.checks import Unreliable, refusal, refuse, run_checks, sentence
 from envmgr.engine.source.desired import Desired
 from envmgr.engine.work.job import ActiveRun, AwaitsApproval, Job
@@ -155,13 +155,13 @@ def _require_approval(
     before, on = job.reload().proposal, attempt_key(job.began, job.policy)
     # Read anew: it may have been approved while it was planned. Where a process applied it as approved and
     # died before it could say so, nothing is left to change: that is not asked for a second time.
+    terms = job.repository.terms
     is_done = not (planned and planned.has_changes) and is_carried_out(before, on, now)
-    if is_done or lets_through(before, claim.commit, digest, now):
+    if is_done or lets_through(before, claim.commit, digest, terms, now):
         names = ", ".join(approval.by for approval in before.approvals) if before else ""
         said = f"Applied as approved by {names} ({plan_name(digest)})."
         job.services.record(job.environment.id, "approval-used", said, commit=claim.commit, lease=job.lease)
         return
-    terms = job.repository.gates.approval or Terms()
     fresh = Proposal(
         on=on,
         commit=claim.commit,

@@ -23,7 +23,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names,
 from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.origins.previews import AskedPreviews
 from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
-from envmgr.domain.values.pipeline.proposal import Gates
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.values.step import Step
@@ -331,7 +331,13 @@ class Repository:
             phase=phase(wanted, self.ticks, now) if wanted is not None else None,
             closed=closed(self.windows, self.ticks, now),
             frozen=frozen,
+            approval=self.terms,
         )
+
+    @property
+    def terms(self) -> Terms:
+        """Who has to approve a plan that takes an approval."""
+        return self.gates.approval or Terms()
 
     def _policy_of(self, environment: Environment) -> Policy:
         """The rules of its origin: what a pull request's head is called protects nothing."""

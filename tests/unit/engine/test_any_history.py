@@ -168,7 +168,9 @@ class Histories(RuleBasedStateMachine):
         return (
             proposal is not None
             and claim is not None
-            and lets_through(proposal, claim.commit, proposal.digest, self.world.now)
+            and lets_through(
+                proposal, claim.commit, proposal.digest, self.wants.gates.approval, self.world.now
+            )
         )
 
     def why_not_gone(self, record: Environment) -> str:

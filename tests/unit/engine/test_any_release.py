@@ -31,7 +31,8 @@ from tests.unit.domain_example import FIXED
 
 STAGING, PRODUCTION = "staging", "production"
 NAMED = (Named(name=STAGING, branch="main"), Named(name=PRODUCTION, tags="v*", after=(STAGING,)))
-APPROVED = Rules(named=NAMED, gates=Gates(approval=Terms(needed=1, allows_author=True)))
+_TERMS = Terms(needed=1, allows_author=True)
+APPROVED = Rules(named=NAMED, gates=Gates(approval=_TERMS))
 SIZES = ("small", "large", "huge")
 
 EVENTS = st.one_of(
@@ -65,7 +66,9 @@ class Releases:
             return "a named environment is destroyed"
         if self.settled.get(record.id.name) == claim.commit:
             return "applied twice"
-        if proposal is None or not lets_through(proposal, claim.commit, proposal.digest, self.world.now):
+        if proposal is None or not lets_through(
+            proposal, claim.commit, proposal.digest, _TERMS, self.world.now
+        ):
             return "nobody approved just that"
         if (
             record.id.name == PRODUCTION

@@ -10,7 +10,7 @@ from envmgr.domain.values.policy import Policy
 
 
 def awaits_approval(environment: Environment, policy: Policy, now: datetime) -> Wait | None:
-    """Its plan waits for people, unless it would be another by now, was let through, or waited too long."""
+    """Its plan waits for people, unless it, or who has to approve it, is another by now, or it was let through, or waited too long."""
     proposal = environment.proposal
     if proposal is None or proposal.commit != environment.target:
         return None
@@ -19,6 +19,7 @@ def awaits_approval(environment: Environment, policy: Policy, now: datetime) -> 
     said, waits = sentence(proposal, environment), waits_for(proposal)
     if proposal.rejection is not None:
         return Wait(said, waits)
-    if not proposal.missing or now >= proposal.expires_at:
+    is_void = policy.approval not in (None, proposal.terms)
+    if is_void or not proposal.missing or now >= proposal.expires_at:
         return None
     return Wait(said, waits, until=proposal.expires_at, hold=Guard.APPROVAL)

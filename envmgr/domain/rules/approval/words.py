@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.values.asking.person import Role
-from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection
+from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection, Terms
 
 KEPT_FOR_GOOD = frozenset({"proposed", "approved", "rejected", "approval-used"})
 """The events that say who approved what: they outlive all others."""
@@ -44,11 +44,11 @@ def is_approved(proposal: Proposal, now: datetime) -> bool:
     return proposal.rejection is None and not proposal.missing and now < proposal.expires_at
 
 
-def lets_through(proposal: Proposal | None, commit: str, digest: str, now: datetime) -> bool:
-    """Whether just this was approved: a plan of this commit that does exactly these changes."""
+def lets_through(proposal: Proposal | None, commit: str, digest: str, terms: Terms, now: datetime) -> bool:
+    """Whether just this was approved: a plan of this commit that does exactly these changes, under the terms of now."""
     return (
         proposal is not None
-        and (proposal.commit, proposal.digest) == (commit, digest)
+        and (proposal.commit, proposal.digest, proposal.terms) == (commit, digest, terms)
         and is_approved(proposal, now)
     )
 

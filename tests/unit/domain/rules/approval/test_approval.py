@@ -85,8 +85,9 @@ def test_nothing_is_let_through_but_what_enough_people_approved(steps: list[tupl
         at = NOW + timedelta(days=now)
         for commit in "ab":
             for digest in "xy":
-                may = told is not None and told.of[:2] == (commit, digest) and _may(told, now)
-                assert lets_through(kept, commit, digest, at) == may
+                for terms in TERMS:
+                    may = told is not None and told.of == (commit, digest, terms) and _may(told, now)
+                    assert lets_through(kept, commit, digest, terms, at) == may
 
 
 def _may(told: Told, now: int) -> bool:

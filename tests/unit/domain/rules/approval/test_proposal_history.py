@@ -51,7 +51,7 @@ class World(promotions.World):
             return super().step(name)
         environment = self.records[name]
         commit, digest = environment.target, self.digest(environment)
-        if not words.lets_through(environment.proposal, commit, digest, self.now):
+        if not words.lets_through(environment.proposal, commit, digest, TERMS, self.now):
             return [Write(partial(proposals.to_be_approved, fresh=self.proposal(environment)))]
         self.judge_approval(commit, digest)
         return writes(environment, decision, POLICIES[name], self.now)
