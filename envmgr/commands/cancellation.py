@@ -42,6 +42,7 @@ def cancel(
     end here. What had succeeded by then stays, and the mark goes. Raises NothingDone where nothing runs.
     """
     services, identity = runtime.services, environment.id
+    # The record of now: how it was suspended before is what `came_too_late` puts back.
     before = services.store.environment(identity) or environment
     running = services.store.runs(identity, status=RunStatus.RUNNING)
     if identity not in services.store.leases(services.clock()) and not running:

@@ -77,6 +77,7 @@ def fulfil(runtime: Runtime, request: Request) -> bool:
         _finish(runtime, request, RequestStatus.REFUSED, str(error))
     except EnvmgrError as error:
         _finish(runtime, request, RequestStatus.FAILED, str(error))
+    # Else it would be begun again for ever: a request that is not over is taken up by whoever finds it.
     except BaseException:
         _finish(runtime, request, RequestStatus.FAILED, "envmgr hit an unexpected error; its log has more.")
         raise
@@ -168,6 +169,7 @@ def _plan(work: _Work) -> Result:
             why = operations.why_not_ended(work.runtime, found, overrides)
             objects.append({**results.planned(found, None), "text": "", "refused": why or None})
             continue
+        # One build is for all applications.
         rebuild = bool(work.options.get("rebuild")) and found is work.records[0]
         shown = operations.plan(
             work.runtime, found, destroy=destroys, revision=revision, rebuild=rebuild, overrides=overrides

@@ -164,7 +164,9 @@ def _copy(job: Job, target: Backend) -> None:
     content = _settled(job, old, claim.backend)
     if claim.moves is None:
         _check_free(job, new, target)
+        # Before anything is written there: what is there from then on is known to be ours.
         job.update(lambda e: applies.moved(e, replace(_claim(e), moves=target)))
+    # It may be there from an earlier try.
     if content and new.get(identity.state_key) != content and not new.create(identity.state_key, content):
         raise NeedsPerson(
             f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Check whose it is."

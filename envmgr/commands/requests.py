@@ -79,6 +79,7 @@ def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Requ
     if is_new:
         services.record(now.id, "asked", f"Asked to {asked.action} it (request {written.id}).")
         runtime.bell.asked()
+    # Also of what was just written: of two that come with one key at once only one is.
     return _same(written, said)
 
 

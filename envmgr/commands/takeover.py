@@ -172,6 +172,7 @@ def _check_nobodys(job: Job, given: GivenState) -> None:
     for other in others.values():
         shared = sorted({*given.state.identifiers} & {*(other.applied.identifiers or ())})
         is_marked = other.claim is not None and other.claim.adopts == given.digest
+        # Marked: its state may not be in its place yet, so that no record lists its resources.
         if shared or is_marked:
             what = f"{shared[0]} is a resource" if shared else "this very state is being taken over as that"
             raise NeedsPerson(f"{what} of {other.label}: one environment each. Nothing was changed.")

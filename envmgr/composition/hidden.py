@@ -28,6 +28,7 @@ def hidden_paths(
 
 def _of_user(environ: Mapping[str, str]) -> Iterator[Path]:
     yield from (Path(environ[name]) for name in _FOLDERS if environ.get(name))
+    # A user by number alone, as in a container, is in no list of users.
     with suppress(KeyError):
         yield Path(pwd.getpwuid(os.getuid()).pw_dir)
 

@@ -88,6 +88,7 @@ def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, st
     store = open_store(database, layout.root)
     try:
         remembered.check(store, layout)
+    # Also on Ctrl-C: nobody else has the store, to close it.
     except BaseException:
         store.close()
         raise

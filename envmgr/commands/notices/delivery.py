@@ -106,6 +106,7 @@ class Delivery:
         """Sends all of it, and writes after each message how far that is."""
         services = runtime.services
         positions, now = services.store.hooks.positions, services.clock()
+        # Only from the front: what is newer behind it must not be told before it.
         old = leading_old(found, now - KEPT)
         reached = old[-1].then if old else position
         messages = self._messages(found[len(old) :], now)
@@ -119,6 +120,7 @@ class Delivery:
                 break
             self.sent.append(now)
             reached, now = _well(message[-1].then), services.clock()
+            # After each: who ends half-way tells one message twice at most.
             if not positions.save(reached, self.owner, now + HELD):
                 return  # it took too long, and another process goes on
         else:

@@ -37,6 +37,7 @@ def approve_plan(runtime: Runtime, environment: Environment, seen: Seen | None =
             )
         if why := words.why_not(proposal, who, role, now, identity):
             raise NeedsPerson(f"{record.label}: {why} Nothing was approved.")
+        # For the type alone: `why_not` has refused her by then.
         if role is None:
             raise NeedsPerson(f"{record.label}: nobody without a role approves.")
         said = Approval(by=str(asker), who=who, role=role, at=now, identity=identity)
