@@ -26,6 +26,7 @@ REGISTRIES = (
 """Where providers and public modules come from: what `init` reaches beside an organization's own list."""
 
 _LANGUAGE = ("PATH", "LANG", "LC_ALL", "TZ")
+# By these Go finds the authorities to believe, where they are the organization's own.
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 

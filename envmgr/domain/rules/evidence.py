@@ -101,6 +101,7 @@ def judge(history: History, sight: Sight, holds: Holds | None) -> Judgement:
         return _plain(history, sight)
     if holds is None:
         return Judgement(Evidence.UNSURE, history, is_foreign=sight.moved(history))
+    # A fork has all of the known history, and not its branches: at another address no absence counts.
     if holds.known and not (sight.moved(history) and sight.misses):
         return _known(history, sight)
     stands = history.offered is not None and holds.offered

@@ -58,6 +58,7 @@ def awaited(
 
     found = [_awaited(environment, name, siblings.get(name), is_met) for name in needs]
     unmet = [each for each in found if each is not None]
+    # What is stuck first: the rest comes by itself.
     return next((each for each in unmet if each.is_stuck), unmet[0] if unmet else None)
 
 

@@ -131,6 +131,7 @@ def _owners(
     kept = {branch: name for name, branch in holders.items()}
     named = {each.name for each in asked.named} | {e.id.name for e in live if not e.origin.follows_pattern}
     wanted: dict[str, list[str]] = {}
+    # Sorted: of two new ones that want a name it is always the same one that gets it.
     for branch in sorted(listing.branches):
         name = environment_name(branch, patterns)
         if name is not None:

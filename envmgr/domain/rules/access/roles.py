@@ -63,6 +63,7 @@ def signed_in(name: str, groups: Iterable[str], rules: Mapping[str, Rules]) -> P
 
 
 def _highest(asker: Asker, members: Members) -> Role | None:
+    # The highest first: whoever is named for several has the one that includes the others.
     return next((role for role in reversed(Role) if any(_is(asker, e) for e in members.get(role, ()))), None)
 
 

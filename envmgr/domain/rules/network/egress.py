@@ -94,6 +94,7 @@ def target_of(text: str) -> Target | None:
     found = _TARGET.fullmatch(text)
     if found is None or not 0 < int(found[3]) <= 0xFFFF:
         return None
+    # A name with a dot at its end is the same to name servers, and would be on no list.
     host = found[1] or found[2].lower().removesuffix(".")
     try:
         return Target(str(ip_address(host)), int(found[3]))

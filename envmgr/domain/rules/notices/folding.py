@@ -98,6 +98,7 @@ def _notice(
             return None, bad
         bad = bad | {identity}
     if EVERYTHING in audience.kinds:
+        # Whoever is told everything needs no memory of what is bad.
         return Notice(event.action, event), frozenset()
     if not audience.kinds & {NoticeKind.FAILED, NoticeKind.RECOVERED}:
         bad = frozenset()
