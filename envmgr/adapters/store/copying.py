@@ -56,6 +56,7 @@ def copy(source: Database, target: Database) -> Mapping[str, int]:
             f"The {target.place} does not contain what was written to it",
             "Is its encoding UTF-8?",
         )
+        # By another snapshot: the first one shows nothing of what was written since.
         with source.snapshot() as now:
             source.take_time(now)
             _require_same(

@@ -44,6 +44,7 @@ def take(
     }
     is_free: ColumnElement[bool] = leases.c.owner.is_(None)
     if over is not None:
+        # Also its end: who renewed in time, since it was judged, keeps the generation.
         unchanged = and_(leases.c.generation == over.generation, leases.c.expires_at == over.expires_at)
         is_free = or_(is_free, unchanged)
     insert = upsert(leases).values(**rows.identity_values(wanted.environment), generation=1, **terms)

@@ -26,6 +26,7 @@ class SqlPositions:
         """Has somebody be told from here on, unless she is told already."""
         insert = self._database.upsert(positions).values(**_values(position))
         with self._database.write() as connection:
+            # Two processes may come to know of somebody new at once.
             connection.execute(insert.on_conflict_do_nothing(index_elements=["target"]))
 
     def get(self, target: str) -> Position | None:
