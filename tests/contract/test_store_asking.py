@@ -17,7 +17,7 @@ from envmgr.domain.values.environment import Event, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Store
 from envmgr.ports.pages import Wanted
-from tests.support.store import ALICE, COMMIT, MINUTE, NOW, OURS, THEIRS, having, seen
+from tests.support.store import ALICE, COMMIT, MINUTE, NOW, OURS, THEIRS, having, in_threads, seen
 
 ODD = "ä \0 \udcff '; DROP TABLE tokens --"
 TOKEN = Token(name="ci", digest="d1", role=Role.DEVELOPER, created_at=NOW, created_by=ODD)
@@ -40,6 +40,14 @@ def test_tokens_are_found_by_their_digest_and_gone_when_removed(store: Store) ->
     assert (store.tokens.find("d2"), store.tokens.find("d3")) == (other, None)
     assert [store.tokens.remove("ci"), store.tokens.remove("ci")] == [True, False]
     assert store.tokens.find("d1") is None
+
+
+def test_of_many_who_give_a_name_at_once_one_has_it(store: Store) -> None:
+    """The others are told that it is taken."""
+    for turn in range(5):
+        wanted = [replace(TOKEN, name=f"ci{turn}", digest=f"d{turn}-{number}") for number in range(8)]
+        found = in_threads(store.tokens.add, wanted)
+        assert sorted(found) == [False] * 7 + [True]
 
 
 def test_what_is_read_together_is_read_by_one_connection(store: Store) -> None:

@@ -27,11 +27,10 @@ class SqlTokens:
     def add(self, token: Token) -> bool:
         """Records a token; False where there is one of that name."""
         values = {name: getattr(token, name) for name in _TOKEN}
+        # In one statement: of two who look for a name before they give it neither would find the other's.
+        added = self._database.upsert(tokens).values(**values).on_conflict_do_nothing(index_elements=["name"])
         with self._database.write() as connection:
-            if connection.execute(select(tokens.c.name).where(tokens.c.name == token.name)).first():
-                return False
-            connection.execute(insert(tokens).values(**values))
-        return True
+            return connection.execute(added.returning(tokens.c.name)).first() is not None
 
     def find(self, digest: str) -> Token | None:
         """The token of a secret with this digest."""
