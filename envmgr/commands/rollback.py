@@ -12,6 +12,7 @@ from envmgr.domain.values.environment import Environment, Pin, RunKind, RunStatu
 from envmgr.domain.values.names import counted_from, ref_component
 from envmgr.engine.change.apply import apply, look
 from envmgr.engine.change.drift import can_check, check
+from envmgr.engine.change.planning import check_not_frozen_since
 from envmgr.engine.context import by_hand
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.kept import fetched
@@ -44,6 +45,7 @@ class _Rollback:
         """Whether a person wants it; the hold is on record then, before anything is applied."""
         if self.pin is None or not self.confirm(rendered(job, planned), planned.plan):
             return False
+        check_not_frozen_since(job)  # the hold is a change, too
         services, identity, pin = job.services, job.environment.id, self.pin
         until = f"`envmgr resume {job.environment.label}`" + (" or the next push" if self.until_push else "")
         did = (

@@ -22,7 +22,7 @@ from envmgr.domain.values.names import EnvironmentId, first
 from envmgr.engine.change.apply import apply_planned, keep, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.gating import Gate
-from envmgr.engine.change.planning import carry_out, listed, plan_apply
+from envmgr.engine.change.planning import carry_out, check_not_frozen_since, listed, plan_apply
 from envmgr.engine.source import kept
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.mode import ByHand, Verb
@@ -222,6 +222,7 @@ def _approved_by_a_copy(adoption: _Adoption, active: ActiveRun, claim: Claim) ->
     planned = _planned(adoption, active, claim, StateCopy(path=path, state=adoption.given.state))
     if not adoption.is_wanted(job, planned):
         raise NothingDone("Declined: nothing was changed.")
+    check_not_frozen_since(job)
     return planned
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from envmgr.adapters.state.connect import open_state_store
-from envmgr.commands import operations
+from envmgr.commands import freezing, operations
 from envmgr.commands.takeover import adopt
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
@@ -125,10 +125,19 @@ def instance_count(path: Path) -> int:
     return len(json.loads(path.read_bytes())["resources"])
 
 
-def test_a_no_leaves_everything_as_it_was(engine: Engine, file: Path) -> None:
-    alice = pushed(engine)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_no_and_a_freeze_meanwhile_leave_everything_as_it_was(
+    engine: Engine, file: Path, *, frozen: bool
+) -> None:
+    alice, person = pushed(engine), Person(yes=1 if frozen else 0)
+
+    def answers(text: str, plan: Plan | None) -> bool:
+        if frozen:
+            freezing.freeze(engine.application, freezing.Spot("acme"), "migration", None)
+        return person(text, plan)
+
     with pytest.raises(NothingDone, match="nothing was changed"):
-        adopt(engine.application, alice, file, Person(yes=0))
+        adopt(engine.application, alice, file, answers)
     assert_untouched(engine)
     assert engine.environment("alice").status is Status.PENDING
 

@@ -323,7 +323,7 @@ def _sentence(start: str, error: Diagnostic) -> str:
         summary, detail = detail.rstrip(".:"), ""
     elif detail.rstrip(".:") in summary:
         detail = ""
-    said = f"{summary}: {detail}" if detail else summary
+    said = (f"{summary}: {detail}" if detail else summary).rstrip(" :")
     # What a program printed may end the detail; another sentence may follow.
     return f"{start}{where}: {said}" + ("" if said.endswith((".", "!", "?")) else ".")
 

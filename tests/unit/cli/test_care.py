@@ -11,11 +11,11 @@ import pytest
 from envmgr.cli import differences
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.screen import commits
-from envmgr.cli.verbs.change import approve, suspend
+from envmgr.cli.verbs.change import approve, destroy, suspend
 from envmgr.cli.verbs.see import drift, events, show
 from envmgr.cli.verbs.see import list as listing
 from envmgr.domain.values.drift import Difference, Drift
-from envmgr.domain.values.environment import Environment, Event, Guard, Pin
+from envmgr.domain.values.environment import Absence, Environment, Event, Guard, Pin, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
@@ -209,3 +209,11 @@ def test_events_that_are_followed_since_a_time_begin_there(
     with pytest.raises(KeyboardInterrupt):
         events._follow(store, [ALICE.id], NOW + timedelta(hours=1), 0, as_json=False)
     assert [line.split()[3] for line in capsys.readouterr().out.splitlines()] == ["new:"]
+
+
+def test_what_was_destroyed_says_whether_its_branch_is_there() -> None:
+    """It may have gone while somebody was asked."""
+    done = altered(ALICE, status=Status.SUSPENDED)
+    assert "suspended since its branch is still there" in destroy._report(done)
+    gone = replace(done, absence=Absence(since=NOW, count=1))
+    assert destroy._report(gone).startswith("acme/shop/alice is destroyed. Its branch went meanwhile")

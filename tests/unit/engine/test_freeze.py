@@ -138,6 +138,25 @@ def test_what_runs_ends_in_peace_and_what_was_only_planned_does_not_begin(alice:
     assert frozen_at("apply", "locked", "huge") == Status.READY
 
 
+def test_a_freeze_while_a_rollback_is_asked_about_leaves_no_hold(alice: MemoryEngine) -> None:
+    """The yes comes too late: nothing was changed, so nothing is once it is thawed."""
+    alice.repositories["shop"].commit("env-alice", code(module=MODULE.replace("small", "large")))
+    alice.turn()
+    newest = alice.environment("alice").applied.commit
+
+    def freezes(*_: object) -> bool:
+        freezing.freeze(alice.application, ACME, "migration", None)
+        return True
+
+    with pytest.raises(NothingDone, match=r"is frozen by .*: nothing was changed"):
+        rollback.roll_back(alice.application, alice.environment("alice"), "previous", freezes)
+    assert alice.environment("alice").pin is None
+    assert "rolled-back" not in alice.actions("alice")
+    freezing.thaw(alice.application, ACME)
+    alice.turn(2, minutes=5)
+    assert alice.environment("alice").applied.commit == newest
+
+
 @pytest.mark.parametrize("spoilt", [False, True])
 def test_a_lost_data_folder_thaws_nothing(alice: MemoryEngine, spoilt: bool) -> None:
     """It is kept beside the states; what cannot be read there may have been a freeze of everything."""

@@ -101,6 +101,8 @@ def _why_typed(found: Environment, protected: tuple[str, ...] | None) -> str:
 
 
 def _report(done: Environment) -> str:
+    if done.status is Status.SUSPENDED and done.is_missing:
+        return f"{done.label} is destroyed. Its branch went meanwhile, so its record is closed once that is certain."
     if done.status is Status.SUSPENDED:
         return (
             f"{done.label} is destroyed, and suspended since its branch is still there; "

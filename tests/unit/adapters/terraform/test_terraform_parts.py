@@ -304,11 +304,12 @@ class TestFailures:
         error = failed(summary=summary, detail=detail)(same)
         assert str(error) == "terraform apply failed: it broke: because."
 
-    def test_a_sentence_ends_before_the_next_begins(self) -> None:
+    @pytest.mark.parametrize(("printed", "end"), [(": no\n", ": no."), (": ", "."), (": no!", ": no!")])
+    def test_a_sentence_ends_before_the_next_begins(self, printed: str, end: str) -> None:
         """Also where its end is what a program printed."""
-        error = failed(summary="local-exec provisioner error", detail="exit status 3. Output: no\n")(same)
+        error = failed(summary="local-exec provisioner error", detail=f"exit status 3. Output{printed}")(same)
         assert (
-            str(error) == "terraform apply failed: local-exec provisioner error: exit status 3. Output: no."
+            str(error) == f"terraform apply failed: local-exec provisioner error: exit status 3. Output{end}"
         )
 
     @pytest.mark.parametrize("first", ["panic: nil map", "fatal error: runtime: out of memory"])
