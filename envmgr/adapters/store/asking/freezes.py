@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, select
 
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import freezes
@@ -28,10 +28,13 @@ class SqlFreezes:
 
     def put(self, freeze: Freeze) -> None:
         """Records a freeze."""
-        values = {name: getattr(freeze, name) for name in _FIELDS}
+        values = {name: getattr(freeze, name) for name in _FIELDS} | {"repository": freeze.repository or ""}
+        key = list(freezes.primary_key.columns.keys())
+        # In one statement: hosts that read the same new file may come at once.
+        statement = self._database.upsert(freezes).values(**values)
+        statement = statement.on_conflict_do_update(index_elements=key, set_=values)
         with self._database.write() as connection:
-            connection.execute(delete(freezes).where(_same(freeze)))
-            connection.execute(insert(freezes).values(**values | {"repository": freeze.repository or ""}))
+            connection.execute(statement)
 
     def remove(self, freeze: Freeze) -> bool:
         """Forgets one."""
