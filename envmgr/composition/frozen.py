@@ -12,9 +12,15 @@ from envmgr.ports import Store
 
 
 def keep(store: Store, configuration: Configuration, now: datetime) -> None:
-    """Brings the records of freezes to what the files say; one that stays is frozen since when it was."""
+    """Brings the records of freezes to what the files say; one that stays is frozen since when it was.
+
+    Of an organization that is in none of these files nothing is known: another host, or a call with other files, has it.
+    """
+    ours = {file.organization for file in configuration.organizations}
     wanted = {(f.organization, f.repository): f for f in _in_files(configuration, now)}
-    there = {(f.organization, f.repository): f for f in store.freezes.all() if f.in_file}
+    there = {
+        (f.organization, f.repository): f for f in store.freezes.all() if f.in_file and f.organization in ours
+    }
     for place, freeze in there.items():
         if place not in wanted:
             store.freezes.remove(freeze)

@@ -1,5 +1,6 @@
 """Freeze and thaw through the whole of envmgr, by people and by the organization file."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from envmgr.commands import freezing, operations, reading, rollback
 from envmgr.commands.freezing import Spot
 from envmgr.domain.errors import NeedsPerson, Transient, UsageError
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Asker, Kind, Person, Role
 from envmgr.domain.values.environment import Status, Suspension, WaitsFor
 from envmgr.domain.values.names import RepositoryId
@@ -74,6 +76,16 @@ def test_it_ends_by_itself(alice: MemoryEngine) -> None:
     assert alice.environment("alice").status is Status.WAITING
     alice.turn(hours=2)
     assert alice.environment("alice").status is Status.READY
+
+
+def test_the_file_of_one_organization_thaws_no_other(alice: MemoryEngine) -> None:
+    """Whoever names one file alone, or a host that has not all, knows nothing of the rest."""
+    freezes = alice.application.services.store.freezes
+    theirs = Freeze(organization="beta", reason="migration", by="its file", since=alice.clock(), in_file=True)
+    freezes.put(theirs)
+    freezes.put(replace(theirs, organization="acme"))
+    alice.restart()
+    assert alice.application.services.store.freezes.all() == [theirs]
 
 
 def test_the_file_freezes_and_only_the_file_thaws(alice: MemoryEngine) -> None:
