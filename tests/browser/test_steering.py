@@ -171,6 +171,7 @@ def test_an_approver_looks_at_a_proposal_and_approves_it(page_server: Served, ch
             if role is Role.DEVELOPER:
                 continue
             page.get_by_role("link", name="Approve").click()
+            expect(page.get_by_text("aws_s3_bucket.<img src=x>")).to_be_visible()
             page.get_by_role("button", name="Approve").click()
             expect(page.locator(".status.pill")).to_have_text("succeeded")
     found = page_server.runtime.services.store.environment(identity)

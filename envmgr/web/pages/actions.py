@@ -93,7 +93,7 @@ class Question:
     """What is asked before something is done: what will happen, and what is to be filled in.
 
     `seen` is the commit that the visitor saw: where the branch points elsewhere by then, it is refused, and so is a yes or
-    no to something else than what was `held`. `key` has it done
+    no to something else than what was `held`. `waiting` are the records of which that is said. `key` has it done
     once, however often the form is sent.
     """
 
@@ -102,6 +102,7 @@ class Question:
     title: str
     button: str
     sentences: Sequence[str]
+    waiting: Sequence[Environment] = ()
     resources: Sequence[tuple[str, Sequence[str]]] = ()
     fields: Sequence[Field] = ()
     is_dangerous: bool = False
@@ -273,18 +274,19 @@ def question(
     `held` stands for what waits for a yes, as it is shown.
     """
     words, name = _words(action, records), str(records[0].id.environment)
-    destroys = action is Action.DESTROY
+    destroys, is_word = action is Action.DESTROY, action in (Action.APPROVE, Action.REJECT)
     return Question(
         id=name,
         verb=action.value,
         title=words.title.format(name=name),
         button=words.button,
         sentences=words.sentences,
+        waiting=list(filter(is_held, records)) if is_word else (),
         resources=[(e.id.application, e.applied.resources) for e in records] if destroys else (),
         fields=(*words.fields, *((_REBUILD,) if builds and action is Action.APPLY else ())),
         is_dangerous=destroys,
         seen=records[0].commit,
-        held=held if action in (Action.APPROVE, Action.REJECT) else "",
+        held=held if is_word else "",
         key=key,
         problem=problem,
     )

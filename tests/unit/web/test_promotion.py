@@ -132,6 +132,11 @@ def test_what_waits_for_staging_asks_nobody_for_a_yes_to_the_plan_of_the_tag_bef
     world.turn()
     page = signed_in(site)
     assert "Waits for" in page.get("/environments/acme/shop/production").text
+    approver = signed_in(site, Role.APPROVER)
+    for word in ("approve", "reject"):
+        asked = approver.get(f"/environments/acme/shop/production/{word}").text
+        assert f"Plan of {world.environment('production').commit[:7]}" in asked
+        assert "waits for approval" in asked
     world.shop.tag("v1.2", world.shop.commit("side", {"notes": "never there"}))
     world.turn()
     production, text = world.environment("production"), page.get("/environments/acme/shop/production").text
@@ -155,11 +160,11 @@ def test_where_all_need_a_person_the_list_does_not_say_that_there_are_none(tmp_p
     assert "No environments yet" not in text
 
 
-def signed_in(site: Site) -> TestClient:
+def signed_in(site: Site, role: Role = Role.DEVELOPER) -> TestClient:
     """A browser of somebody with a token."""
     client = TestClient(site.app, base_url="https://testserver")
     found = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
     assert found is not None
-    answer = client.post("/sign-in", data={"csrf": found[1], "token": site.token(Role.DEVELOPER)})
+    answer = client.post("/sign-in", data={"csrf": found[1], "token": site.token(role)})
     assert answer.status_code == 200
     return client
