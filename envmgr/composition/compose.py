@@ -110,7 +110,7 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     services = _services(start, configuration, stopping, before.services if before else None)
     if before is not None:
         try_to_beat(services.fleet)  # by which files this host works now
-    frozen.keep(services.store, configuration, services.clock())
+    frozen.keep(services, configuration)
     reconciler = Reconciler(services)
     shared = queue_of(configuration.settings, services.store)
     workers = before.workers if before else Workers(services, reconciler, shared)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.commands.hosts import standing
+from envmgr.composition import frozen
+from envmgr.composition.digests import configured
+from envmgr.config.load import Configuration, load
 from envmgr.daemon import housekeeping
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import EnvironmentBusy, Transient
@@ -17,6 +20,7 @@ from envmgr.domain.values.hosts.host import GONE, SILENT, HostStatus
 from envmgr.domain.values.hosts.terms import BEAT, LOOK, LOOKED_AFTER, TERMS
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.hosts import Fleet
+from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.due import what_is_due
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
@@ -101,6 +105,41 @@ def test_hosts_begin_with_different_ones_of_what_was_pushed_at_once(two: Two) ->
     assert first != second
     assert first[0] == second[0] == "old"
     assert sorted(first) == sorted(second)
+
+
+def test_who_has_an_older_file_lifts_no_freeze_of_the_newer(two: Two, tmp_path: Path) -> None:
+    """Nor brings back one that the newer has no more; what both have counts again, and so does who is alone."""
+    file, store = tmp_path / "acme.yaml", two.world.store
+    plain = "organization: acme\nrepositories: [{name: shop, url: /srv/git/shop.git}]\n"
+
+    def read(freeze: str) -> Configuration:
+        file.write_text(plain + freeze)
+        return load(file)
+
+    old, new = read(""), read("freeze: {reason: migration}\n")
+    first, second = (daemon.application.services for daemon in (two.first, two.second))
+
+    def works_by(services: Services, configuration: Configuration) -> None:
+        two.world.forward(seconds=1)
+        services.fleet.configure(configured(configuration))
+        services.fleet.beat()
+        frozen.keep(services, configuration)
+
+    for services in (first, second):
+        services.fleet.serve()
+        works_by(services, old)
+    works_by(second, new)
+    assert [each.reason for each in store.freezes.all()] == ["migration"]
+    works_by(first, old)
+    assert [each.reason for each in store.freezes.all()] == ["migration"]
+    works_by(first, new)
+    third = read("freeze: {reason: audit}\n")
+    works_by(second, third)
+    works_by(first, new)
+    assert [each.reason for each in store.freezes.all()] == ["audit"]
+    second.fleet.leave()
+    works_by(first, old)
+    assert store.freezes.all() == []
 
 
 def test_who_has_an_older_configuration_takes_no_work(two: Two) -> None:
