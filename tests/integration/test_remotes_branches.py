@@ -2,13 +2,13 @@
 
 import json
 import threading
-import time
 
 from envmgr.domain.values.environment import Guard, RunKind, Status
 from envmgr.domain.values.names import RepositoryId
 from tests.support import warm
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_server import GitServer
+from tests.support.waiting import wait_for
 
 MORE = MODULE + '\nresource "terraform_data" "more" {}\n'
 FORTY = [f"e{number}" for number in range(40)]
@@ -107,7 +107,8 @@ def test_a_remote_that_is_slow_within_its_limit_succeeds_and_delays_no_other(
         repository.path = git_server.root / f"{name}.git"
         engine.repository_settings[name] = {"url": git_server.http_url(name)}
         repository.point(["env-alice"], repository.head("main") or "")
-    git_server.fail("slow", delay=2)
+    answers = threading.Event()
+    git_server.fail("slow", until=answers)
     store = engine.application.services.store
     errors: list[str] = []
     look = threading.Thread(target=lambda: errors.extend(engine.poll()))
@@ -116,12 +117,10 @@ def test_a_remote_that_is_slow_within_its_limit_succeeds_and_delays_no_other(
     def answered(name: str) -> bool:
         return store.repository(RepositoryId("acme", name)).succeeded_at is not None
 
-    deadline = time.monotonic() + 60
-    while not (answered("shop") and answered("mail")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: answered("shop") and answered("mail"))
     assert not answered("slow"), "the others would have waited for it"
-    look.join(60)
+    answers.set()
+    look.join(200)
     assert errors == []
     assert answered("slow")
     assert engine.environment("alice", "slow").status is Status.PENDING

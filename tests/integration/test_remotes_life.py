@@ -15,6 +15,7 @@ from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshGit
+from tests.support.waiting import stopwatch
 
 ROOT = Path(__file__).parents[2]
 MORE = MODULE + '\nresource "terraform_data" "more" {}\n'
@@ -133,7 +134,7 @@ class Daemon:
         with closing(open_records(self._engine.config, self._engine.data, os.environ)) as store:
             return {e.label for e in store.environments() if e.status is Status.READY}
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 180) -> None:
         """Wait until it is so."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -144,7 +145,7 @@ class Daemon:
         """End it."""
         if self._process is not None:
             self._process.terminate()
-            assert self._process.wait(20) == 0
+            assert self._process.wait(200) == 0
 
     @property
     def _log(self) -> Path:
@@ -170,9 +171,9 @@ def test_one_hanging_remote_delays_no_other(
     daemon.start()
     daemon.wait_for(lambda: any("dead" in request for request in git_server.requests))
 
-    pushed = time.monotonic()
+    seconds = stopwatch()
     for name in ("shop", "mail"):
         push(engine.repositories[name], ["alice"])
     daemon.wait_for(lambda: daemon.ready() == {"acme/mail/alice", "acme/shop/alice"})
 
-    assert time.monotonic() - pushed < 20, "a listing may hang for 60 s"
+    assert seconds() < 20, "a listing may hang for 60 s"

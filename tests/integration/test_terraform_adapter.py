@@ -231,7 +231,7 @@ def test_secrets_are_redacted_and_never_in_argv(make: Make) -> None:
         + f"""
 resource "terraform_data" "tell" {{
   provisioner "local-exec" {{
-    command     = "echo told $WORD; touch {mark}; sleep 0.5; exit 3"
+    command     = "echo told $WORD; touch {mark}; until test -e {mark}-seen; do sleep 0.05; done; exit 3"
     environment = {{ WORD = var.word }}
   }}
 }}
@@ -243,6 +243,7 @@ resource "terraform_data" "tell" {{
     thread.start()
     wait_for(mark.exists)
     argv = Path(f"/proc/{place.children[-1].pid}/cmdline").read_bytes()
+    mark.with_name("mark-seen").touch()
     thread.join()
     assert b"apply" in argv
     assert b"t0p-secret" not in argv
@@ -556,7 +557,7 @@ def test_survives_the_death_of_its_parent(make: Make) -> None:
     wait_for(mark.exists)
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 180
     while not place.state.exists() or "terraform_data" not in place.state.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)

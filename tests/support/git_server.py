@@ -30,6 +30,7 @@ class Fault:
     """What goes wrong with every request for one repository."""
 
     delay: float = 0
+    until: threading.Event | None = None  # it is answered once this is set
     status: int | None = None
     hang: bool = False
     cut_after: int | None = None  # so many bytes of the body are sent, then the connection is closed
@@ -92,12 +93,13 @@ class GitServer:
         name: str,
         *,
         delay: float = 0,
+        until: threading.Event | None = None,
         status: int | None = None,
         hang: bool = False,
         cut_after: int | None = None,
     ) -> None:
         """From now on requests for the repository are slow, refused, never answered, or cut short."""
-        self.faults[name] = Fault(delay, status, hang, cut_after)
+        self.faults[name] = Fault(delay, until, status, hang, cut_after)
 
     def heal(self, name: str) -> None:
         """Serve the repository as it is again."""
@@ -154,6 +156,8 @@ class _Request(BaseHTTPRequestHandler):
             git.closing.wait(_HANG_SECONDS)
             return
         time.sleep(fault.delay)
+        if fault.until is not None:
+            fault.until.wait(_HANG_SECONDS)
         if fault.status:
             self._refuse(fault.status)
         elif name in git.passwords and self.headers.get("Authorization") != git.passwords[name]:
