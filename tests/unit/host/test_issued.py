@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.credentials.issued import FOLDER, Issued, IssuedForRuns
 from envmgr.ports import Holder
+from tests.support.waiting import wait_for
 
 ALICE = EnvironmentId("acme", "shop", "alice", "api")
 
@@ -61,23 +63,21 @@ def test_only_its_owner_can_read_them_and_they_go_with_the_run(tmp_path: Path) -
     assert not key.parent.exists()
 
 
+def _newer(key: Path) -> str | None:
+    return None if (found := key.read_text()) == "secret-1" else found
+
+
 def test_they_are_renewed_at_half_their_time_and_learned_as_secrets(tmp_path: Path) -> None:
     told: list[str] = []
     with signed_in(tmp_path, Counting(lasts=2), told) as key:
-        deadline = time.monotonic() + 20
-        while key.read_text() == "secret-1" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert key.read_text() == "secret-2"
+        assert wait_for(partial(_newer, key)) == "secret-2"
     assert told[:2] == ["secret-1", "secret-2"]
 
 
 def test_what_cannot_be_renewed_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("envmgr.host.credentials.issued._AGAIN", 0.05)
     with signed_in(tmp_path, Counting(lasts=2, fails=frozenset({2, 3})), []) as key:
-        deadline = time.monotonic() + 20
-        while key.read_text() == "secret-1" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert key.read_text() == "secret-4"
+        assert wait_for(partial(_newer, key)) == "secret-4"
 
 
 def test_a_mistake_in_a_renewal_ends_no_renewing(
@@ -95,10 +95,7 @@ def test_a_mistake_in_a_renewal_ends_no_renewing(
 
     monkeypatch.setattr(issuer, "issue", mistaken)
     with signed_in(tmp_path, issuer, []) as key:
-        deadline = time.monotonic() + 20
-        while key.read_text() == "secret-1" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert key.read_text() == "secret-2"
+        assert wait_for(partial(_newer, key)) == "secret-2"
     said = capsys.readouterr().out
     assert "Unexpected KeyError" in said
     assert "secret-0" not in said

@@ -1,7 +1,6 @@
 """What bounds a child together with all that it starts, without the kernel's groups."""
 
 import os
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -143,24 +142,42 @@ def test_what_is_removed_again_is_there_for_the_next(tmp_path: Path) -> None:
             assert not bound.is_over()
 
 
-def test_the_time_of_a_run_is_that_of_all_its_commands(tmp_path: Path) -> None:
+class Clock:
+    """Stands still but for whom it is told to go on by."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """As of the module `time`."""
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """That of all bounds."""
+    found = Clock()
+    monkeypatch.setattr("envmgr.host.cage.bounds.time", found)
+    return found
+
+
+def test_the_time_of_a_run_is_that_of_all_its_commands(tmp_path: Path, clock: Clock) -> None:
     cage, log = writing(tmp_path, time=timedelta(seconds=0.2)), tmp_path / "1.log"
     with bounds(cage, log) as bound:
         assert not bound.is_over()
-        time.sleep(0.15)
+        clock.now += 0.15
     with bounds(cage, tmp_path / "2.log") as bound:
         assert not bound.is_over(), "another run's"
     with bounds(cage, log) as bound:
-        time.sleep(0.1)
+        clock.now += 0.1
         assert bound.is_over()
         assert bound.reached() == (Limit.TIME,)
 
 
-def test_what_belongs_to_no_run_counts_for_none(tmp_path: Path) -> None:
+def test_what_belongs_to_no_run_counts_for_none(tmp_path: Path, clock: Clock) -> None:
     cage = writing(tmp_path, time=timedelta(seconds=0.2))
     for _ in range(3):
         with bounds(cage, Path(os.devnull)) as bound:
-            time.sleep(0.1)
+            clock.now += 0.1
             assert not bound.is_over()
 
 
