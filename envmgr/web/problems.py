@@ -73,12 +73,21 @@ def of_error(error: EnvmgrError) -> Problem:
 def of_http(error: HTTPException) -> JSONResponse:
     """The document of what was refused before any route of ours had a say, or in one."""
     said = str(error.detail)
+    if isinstance(error.__cause__, RecursionError):
+        said = "The body is nested too deep to be read: nothing here takes such."
     if said == HTTPStatus(error.status_code).phrase:  # of the framework, which has no more to say
         takes = (error.headers or {}).get("Allow", "nothing of the kind")
         said = _SAID.get(error.status_code, f"{said}.").format(takes=takes)
     answer = problem(Problem(error.status_code, said))
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _wrong(found: Mapping[str, Any]) -> dict[str, str]:
+    """Where something cannot be understood, and why; of what is no JSON at all the place is a number of characters."""
+    if found["type"] == "json_invalid":
+        return {"where": "body", "what": f"No JSON from character {found['loc'][-1]} on"}
+    return {"where": ".".join(map(str, found["loc"])), "what": str(found["msg"])[:_MOST_INPUT]}
 
 
 def tell_problems(app: FastAPI) -> None:
@@ -90,10 +99,7 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = [
-            {"where": ".".join(map(str, e["loc"])), "what": str(e["msg"])[:_MOST_INPUT]}
-            for e in error.errors()
-        ]
+        wrong = [_wrong(each) for each in error.errors()]
         said = "; ".join(f"{each['where']}: {each['what']}" for each in wrong[:5])
         return problem(Problem(422, f"This cannot be understood: {said}.", more={"problems": wrong}))
 

@@ -219,6 +219,23 @@ def test_a_session_writes_only_with_its_csrf_token(site: Site) -> None:
     assert site.client.get(ALICE).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("[" * 50_000 + "]" * 50_000, 400, "The body is nested too deep to be read"),
+        ('{"reason": "x"', 422, "body: No JSON from character 14 on"),
+        ('{"reason": "x"} y', 422, "body: No JSON from character 16 on"),
+        ("", 422, "body: "),
+    ],
+)
+def test_what_is_no_body_is_told_in_words(site: Site, body: str, status: int, said: str) -> None:
+    """Not in those of a library, of which a person learns nothing."""
+    headers = {"Authorization": f"Bearer {site.token(Role.ADMIN)}", "Content-Type": "application/json"}
+    found = site.client.post(f"{ALICE}/extend", content=body, headers=headers)
+    assert (found.status_code, found.headers["Content-Type"]) == (status, "application/problem+json")
+    assert said in found.json()["detail"]
+
+
 def test_too_much_is_refused(site: Site) -> None:
     """A body, or requests: with when to try again."""
     large = site.asks("POST", f"{ALICE}/suspend", body={"reason": "x" * (2 << 20)})

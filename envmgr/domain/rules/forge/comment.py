@@ -144,7 +144,7 @@ def _told(environment: EnvironmentShown, shown: PullRequestShown) -> str:
 
 def _approval(found: ApprovalShown, commands: bool) -> str:
     by = f" by {', '.join(code(name, 60) for name in found.by[:10])}" if found.by else ""
-    return f"{len(found.by)} of {counted(found.needed, 'approval')}{by}, role {code(found.role, 30)}, until {_moment(found.until)}.{_how(found) if commands else ''}"
+    return f"{len(found.by)} of {found.needed} approvals{by}, role {code(found.role, 30)}, until {_moment(found.until)}.{_how(found) if commands else ''}"
 
 
 def _how(found: ApprovalShown) -> str:
