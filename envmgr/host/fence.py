@@ -6,6 +6,7 @@ each child has a process beside it that outlives envmgr, sees when the lease was
 """
 
 import os
+import threading
 import time
 from contextlib import suppress
 from hashlib import sha256
@@ -56,6 +57,8 @@ class Fence:
         self._renewed: dict[str, float] = {}
         self._asked: set[str] = set()
         self._beside: list[int] = []
+        # Of two threads that look at the same one the second might await a new child that has its number by then.
+        self._lock = threading.Lock()
 
     def now(self) -> float:
         """Seconds since this host was started, also those in which it slept."""
@@ -63,7 +66,8 @@ class Fence:
 
     def renewed(self, name: str, at: float) -> None:
         """Notes that a lease was renewed by a request that began at this time."""
-        self._beside = [each for each in self._beside if _lives(each)]
+        with self._lock:
+            self._beside = [each for each in self._beside if _lives(each)]
         self._renewed[name] = at
         self._asked.discard(name)
         self._write(name, f"{int(at)}\n")
@@ -101,7 +105,8 @@ class Fence:
             )
         except OSError as error:
             raise told(error, "What ends a run in time cannot be started", Path(argv[0])) from error
-        self._beside.append(beside)
+        with self._lock:
+            self._beside.append(beside)
 
     def _write(self, name: str, text: str) -> None:
         write_private(self._file(name), text, "When a lease was last renewed cannot be noted")

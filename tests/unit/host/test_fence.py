@@ -15,6 +15,7 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.host.fence import Fence, _lives
+from tests.support.store import in_threads
 from tests.support.waiting import wait_for
 
 NAME = "acme/shop/alice"
@@ -55,6 +56,28 @@ def begin(children: list["subprocess.Popen[bytes]"], *argv: str) -> "subprocess.
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
     children.append(child)
     return child
+
+
+def test_of_two_threads_one_looks_at_a_time_at_what_is_beside(
+    fence: Fence, children: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is awaited once has a number that may be another child's: awaited again, that one's end would be lost."""
+    at_once: list[int] = []
+    most = 0
+
+    def lives(process: int) -> bool:
+        nonlocal most
+        at_once.append(process)
+        most = max(most, len(at_once))
+        time.sleep(0.2)
+        at_once.remove(process)
+        return True
+
+    fence.guard(NAME, identify(begin(children, "sleep", "600").pid))
+    with monkeypatch.context() as patched:
+        patched.setattr("envmgr.host.fence._lives", lives)
+        in_threads(lambda name: fence.renewed(name, fence.now()), ["a", "b"])
+    assert most == 1
 
 
 def test_what_is_renewed_goes_on_and_then_is_asked_to_end(
