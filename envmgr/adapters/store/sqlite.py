@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
-from envmgr.host.system import create_private
+from envmgr.host.system import create_private, sync
 
 from .database import WRITES, Database
 from .names import place_of_file
@@ -136,7 +136,9 @@ def copy(file: Path, destination: Path) -> None:
         part.touch(mode=0o600)
         with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
             source.backup(target)
+        sync(part)
         part.replace(destination)
+        sync(destination.parent)
     except (sqlite3.Error, OSError) as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
