@@ -66,6 +66,7 @@ def _output(command: Sequence[str], given: bytes, folder: str, seconds: float) -
     )
     with child:
         try:
+            # It may have ended already: what it said is read all the same.
             with suppress(ProcessLookupError):
                 resource.prlimit(child.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
                 resource.prlimit(child.pid, resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))

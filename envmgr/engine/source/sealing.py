@@ -65,6 +65,7 @@ def _try_to_seal(services: Services, identity: EnvironmentId) -> None:
 
 def _seal(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
     """Keeps a claim anew, unless it is kept just so: another host may have done that, and have all that it takes."""
+    # What is there and cannot be believed, as by another key, is replaced.
     with suppress(NeedsPerson), read(services, state, environment.id) as found:
         if found is not None and found.manifest.claim == claim and not services.accepts_unsealed:
             note_sealed(services, environment.id)
