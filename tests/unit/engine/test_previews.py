@@ -402,6 +402,22 @@ class TestForks:
         fork.both(2)
         assert not fork.previews()
 
+    def test_one_whose_head_moved_before_it_had_anything_waits_as_at_first_and_takes_no_room(
+        self, tmp_path: Path
+    ) -> None:
+        """It is told which commit is to be named, and the next pull request has the one environment that there may be."""
+        world = PreviewWorld(tmp_path, replace(FORKS, limit=1), cage=CAGED)
+        first = world.opens(head="main", is_from_fork=True)
+        world.look()
+        world.approves(first)
+        second = world.pushes(is_from_fork=True)
+        world.opens(8, "other")
+        world.both(3, minutes=1)
+        assert f"its head moved to {second[:10]}" in why(world)
+        assert "/envmgr approve COMMIT" in why(world)
+        assert [(e.id.name, e.status) for e in world.previews()] == [("pr-8", Status.READY)]
+        world.check()
+
     def test_a_push_voids_it(self, fork: PreviewWorld) -> None:
         """What is there stays as it is until that one is named, too."""
         first = fork.shop.pulls["refs/pull/7/head"]

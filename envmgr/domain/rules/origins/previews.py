@@ -112,7 +112,7 @@ def objections(
         if pull.number in live or not pull.is_open:
             continue
         name = asked.name(pull.number)
-        against = objection(pull, asked)
+        against = objection(pull, asked) or _of_another_head(pull)
         if against is None and (name in others or name in taken):
             against = Objection(Why.NAME, f"Another environment is called {name}", (name,))
         if against is None and room <= 0:
@@ -251,6 +251,15 @@ def _of_a_fork(pull: KnownPullRequest, asked: AskedPreviews) -> Objection | None
         said = "It comes from a fork: somebody who may approve has to name its commit, by `/envmgr approve COMMIT`"
         return Objection(Why.UNAPPROVED, said)
     return None
+
+
+def _of_another_head(pull: KnownPullRequest) -> Objection | None:
+    """What speaks against a fork's where somebody approved a commit, and its head is another by now."""
+    approved, told = pull.approved, pull.told.commit
+    if not pull.told.is_from_fork or approved is None or told in (None, approved.commit):
+        return None
+    said = f"It comes from a fork, and its head moved to {str(told)[:10]}: somebody who may approve has to name that commit, by `/envmgr approve COMMIT`"
+    return Objection(Why.UNAPPROVED, said, (str(told),))
 
 
 def _is_text(name: str) -> bool:
