@@ -9,7 +9,7 @@ from envmgr.adapters.health.probe import HealthProbe
 from envmgr.domain.values.health import HealthCheck
 from envmgr.ports import Probe
 from tests.support.in_memory.probe import MemoryProbe
-from tests.support.state_backends import closed_port
+from tests.support.processes import free_port
 from tests.support.web_server import WebServer, page
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -30,7 +30,7 @@ class Trial:
 
 @pytest.fixture(params=["http", "memory"])
 def trial(request: pytest.FixtureRequest) -> Iterator[Trial]:
-    nobody = f"http://127.0.0.1:{closed_port()}/"
+    nobody = f"http://127.0.0.1:{free_port()}/"
     if request.param == "http":
         with WebServer() as server:
             yield Trial(

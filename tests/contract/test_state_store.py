@@ -19,11 +19,11 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLo
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.in_memory.state_workspace import MemoryBackend
+from tests.support.processes import free_port
 from tests.support.state_backends import (
     KEY,
     Backend,
     Code,
-    closed_port,
     set_known_keys_only,
     shown,
 )
@@ -396,7 +396,7 @@ def test_a_wrong_key_names_its_variable_and_not_its_value(
 
 
 def test_an_unreachable_store_is_transient_and_quick(remote: Backend) -> None:
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     variable = {"s3": "AWS_ENDPOINT_URL", "azurerm": "HTTPS_PROXY"}[remote.kind]
     environment = {**remote.environment, variable: nowhere, WRONG[remote.kind]: CANARY}
     store = replace(remote, environment=environment).store()
@@ -409,7 +409,7 @@ def test_an_unreachable_store_is_transient_and_quick(remote: Backend) -> None:
 
 def test_the_process_variables_count_for_nothing(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever started envmgr has credentials, a proxy and an endpoint: no organization may profit or suffer."""
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.setenv(name, nowhere)
     for name in ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE"):

@@ -20,8 +20,9 @@ from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.azure_control_plane import ControlPlane
 from tests.support.engine import Engine, push
+from tests.support.processes import free_port
 from tests.support.records import recorded
-from tests.support.state_backends import Backend, closed_port
+from tests.support.state_backends import Backend
 
 STATE = (
     b'{"version":4,"serial":1,"lineage":"x","outputs":{},"resources":'
@@ -230,7 +231,7 @@ def test_a_cloud_that_does_not_answer_hides_nothing(
     engine: Engine, organization: str, plane: ControlPlane, aws_environment: dict[str, str]
 ) -> None:
     """One is away, one refuses: both are said, and what is known by the other sides still is."""
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     engine.settings["environment_variables"] = {
         **aws_environment,
         **plane.environment,

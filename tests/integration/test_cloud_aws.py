@@ -9,7 +9,8 @@ import pytest
 
 from envmgr.adapters.cloud.aws import AwsCloud
 from envmgr.domain.errors import NeedsPerson, Transient
-from tests.support.state_backends import closed_port, set_known_keys_only, shown
+from tests.support.processes import free_port
+from tests.support.state_backends import set_known_keys_only, shown
 
 Client = Callable[..., Any]
 
@@ -149,7 +150,7 @@ def test_a_wrong_key_is_named_and_not_shown(aws_environment: dict[str, str], tag
 
 
 def test_no_answer_is_not_nothing_left(aws_environment: dict[str, str], tags: dict[str, str]) -> None:
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Transient, match="cannot be reached"):
         AwsCloud({**aws_environment, "AWS_ENDPOINT_URL": nowhere}).remaining(tags)
 

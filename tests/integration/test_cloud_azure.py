@@ -17,7 +17,8 @@ from envmgr.adapters.cloud.azure import AzureCloud
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.host.credentials.azure import AzureAccount
 from tests.support.azure_control_plane import SECRET, ControlPlane
-from tests.support.state_backends import closed_port, shown
+from tests.support.processes import free_port
+from tests.support.state_backends import shown
 
 TAGS = {"environment": "alice", "project": "shop", "organization": "acme", "managed-by": "envmgr"}
 
@@ -167,7 +168,7 @@ def test_a_refused_list_is_no_empty_one(plane: ControlPlane, status: int, kind: 
 
 
 def test_an_unreachable_control_plane_is_transient(plane: ControlPlane) -> None:
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Transient, match="cannot be reached"):
         AzureCloud({**plane.environment, "HTTPS_PROXY": nowhere}).remaining(TAGS)
 

@@ -27,6 +27,7 @@ from envmgr.host.children.child import Start
 from envmgr.host.egress import proxy as proxies
 from envmgr.host.egress.proxy import Proxy
 from tests.support.listener import Listener
+from tests.support.processes import free_port
 from tests.support.proxies import forked
 from tests.support.waiting import wait_for
 
@@ -205,8 +206,7 @@ def test_a_name_that_nobody_knows_and_a_server_that_is_away_are_told_apart(
             raise socket.gaierror
         return ["127.0.0.1"]
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     running = started(None, found)
     answers = [ask(running.port, f"{host}:{port}") for host in ("unknown.example", "away.example")]
     for connection, _ in answers:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.command_line import Done, envmgr
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.processes import free_port
 from tests.support.web_server import Answer, WebServer, dripping, page
 
 TOKEN = "envmgr_" + "x" * 43
@@ -183,8 +184,7 @@ def test_addresses_that_will_not_do_are_refused_before_anything_is_sent(url: str
 
 def test_a_server_that_is_not_there_is_a_sentence() -> None:
     """With why."""
-    with WebServer() as gone:
-        url = gone.url("")
+    url = f"http://127.0.0.1:{free_port()}"
     done = listed(url)
     assert done.code == 1
     assert done.err == f"Error: {url} cannot be reached: [Errno 111] Connection refused.\n"

@@ -20,6 +20,7 @@ from envmgr.domain.values.names import EnvironmentId
 from tests.browser import company
 from tests.browser.http_client import Client
 from tests.browser.served import Served, served
+from tests.support.processes import free_port
 from tests.support.waiting import stopwatch
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "sign-in.md"
@@ -40,11 +41,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def _block(language: str, number: int) -> str:
     return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)[number]
-
-
-def _port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def _certificate(folder: Path) -> None:
@@ -126,7 +122,7 @@ def _trusting() -> ssl.SSLContext:
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
 def test_the_page_is_reached_through(kind: str, page: Served, tmp_path: Path) -> None:
     """Over https with envmgr's own headers; what a visitor says of herself does not get through; live logs do at once."""
-    port = _port()
+    port = free_port()
     _certificate(tmp_path)
     command = _nginx(tmp_path, page, port, asks=False) if kind == "nginx" else _caddy(tmp_path, page, port)
     client = Client(page.url)
@@ -171,7 +167,7 @@ def _until_data(got: object) -> str:
 
 def test_nginx_says_who_signed_in_there(page: Served, tmp_path: Path) -> None:
     """By name and password; the name is hers whatever header she sends beside."""
-    port = _port()
+    port = free_port()
     _certificate(tmp_path)
     with _running(_nginx(tmp_path, page, port, asks=True), tmp_path, port):
         assert _asked(port, "/")[0] == 401

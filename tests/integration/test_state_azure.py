@@ -24,7 +24,8 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked, Transient
 from tests.support.azure import Azurite
 from tests.support.azure_control_plane import ControlPlane
-from tests.support.state_backends import KEY, Backend, closed_port, shown
+from tests.support.processes import free_port
+from tests.support.state_backends import KEY, Backend, shown
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STATE = b'{"version": 4, "serial": 1, "lineage": "l", "resources": [], "outputs": {}}'
@@ -87,7 +88,7 @@ def test_a_sas_token_is_never_shown(backend: Backend, azurite: Azurite) -> None:
         without_key(backend, ARM_SAS_TOKEN=forged).store().read(KEY)
     assert "Y2FuYXJ5" not in shown(refused.value)
 
-    nowhere = f"http://127.0.0.1:{closed_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Transient) as unreachable:
         without_key(backend, ARM_SAS_TOKEN=token, HTTPS_PROXY=nowhere).store().read(KEY)
     assert signature not in shown(unreachable.value)

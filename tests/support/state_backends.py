@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import traceback
 import urllib.request
@@ -169,14 +168,6 @@ class _Child:
         """With all it has started."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
-
-
-def closed_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def shown(error: BaseException) -> str:
