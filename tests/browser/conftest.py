@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from .served import Served, served
 
-expect.set_options(timeout=20_000)  # a busy host is no defect of the page
+expect.set_options(timeout=60_000)  # a busy host is no defect of the page
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ def test_hosts_that_put_the_same_at_once_in_another_order_put_each_once(
         wait_for(lambda: _blocked(queue_database) == 2)
         other.rollback()
         for each in putting:
-            each.result(20)
+            each.result(100)
     assert sorted(order(queues[0])) == ["a", "m", "x", "z"]
 
 
@@ -205,7 +205,7 @@ def test_who_puts_one_by_one_in_the_same_moment_is_waited_for(hosts: Opening, qu
         putting = thread.submit(queue.put, {of("bob"): Priority.PERSON, of("carol"): Priority.PUSH})
         wait_for(lambda: _blocked(queue_database) == 1)
         other.commit()
-        putting.result(20)
+        putting.result(100)
     assert queue.waiting(["acme"]) == {"acme": 2}
 
 

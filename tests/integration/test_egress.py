@@ -106,7 +106,7 @@ class Running:
 
 def ask(port: int, target: str) -> tuple[socket.socket, str]:
     """A connection through a proxy, and the status line of its answer."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=100)
     connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     return connection, head_of(connection)
 
@@ -219,7 +219,7 @@ def test_a_name_that_nobody_knows_and_a_server_that_is_away_are_told_apart(
 )
 def test_what_is_no_connect_is_refused(started: Callable[..., Running], line: str) -> None:
     running = started(None, lambda _: ["127.0.0.1"])
-    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=100) as connection:
         connection.sendall(f"{line}\r\n\r\n".encode())
         assert head_of(connection).startswith("HTTP/1.1 405 refused what is no CONNECT")
 
@@ -242,7 +242,7 @@ def test_a_header_without_end_and_one_that_drips_are_cut(
 ) -> None:
     monkeypatch.setattr(proxies, "_HEADER_SECONDS", 1.0)
     running = started(None, lambda _: ["127.0.0.1"])
-    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=100) as connection:
         assert not goes_on(connection, piece, pause)
 
 
@@ -317,7 +317,7 @@ class Client:
     def end(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        assert self.process.wait(30) == 0
+        assert self.process.wait(100) == 0
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ def test_a_launcher_that_died_is_started_anew(client: Callable[[int], Client]) -
     launcher = network._PROXIES.process
     assert launcher is not None
     launcher.kill()
-    launcher.wait(30)
+    launcher.wait(100)
     assert client(1).answers == ["200"]
     assert Path(f"/proc/{one.proxy}").exists()
 

@@ -443,9 +443,9 @@ def test_the_time_holds_for_all_of_an_answer() -> None:
         asked = Asked("x", "/x", b"", 1000)
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(_drip, listening)
-            made = connect(HOST, listening.getsockname()[1], None, time.monotonic() + 5)
+            made = connect(HOST, listening.getsockname()[1], None, time.monotonic() + 60)
             with closing(made.socket), pytest.raises(TimeoutError):
-                made.ask(asked, time.monotonic() + 0.3)
+                made.ask(asked, time.monotonic() + 1)
             assert 1 < sending.result() < 40
 
 
@@ -639,7 +639,7 @@ def test_what_comes_unasked_ends_a_connection() -> None:
 
 def test_no_more_is_read_than_the_answer_may_have() -> None:
     with socket.create_server((HOST, 0)) as listening:
-        made = connect(HOST, listening.getsockname()[1], None, time.monotonic() + 5)
+        made = connect(HOST, listening.getsockname()[1], None, time.monotonic() + 60)
         with closing(made.socket), ThreadPoolExecutor(1) as pool:
             serving = pool.submit(_endless, listening)
             with pytest.raises(Refused):

@@ -121,7 +121,7 @@ def test_what_an_earlier_start_left_in_a_cage_can_be_stopped() -> None:
         while not (caged := children.read_text().split()):
             time.sleep(0.01)
         assert look(own_users=True, session=front.pid)["killed"] == 1
-        assert front.wait(10) != 0
+        assert front.wait(100) != 0
         assert not Path(f"/proc/{caged[0]}").exists()
 
 

@@ -98,7 +98,7 @@ def _with_roles(url: str) -> Account:
     request = urllib.request.Request(
         f"{url}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=100):
         pass
     return Account({**aws.aws_environment(url), **own}, stranger, reader)
 

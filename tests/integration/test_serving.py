@@ -247,7 +247,7 @@ def test_events_are_told_as_they_happen(serving: Server, runtime: Runtime) -> No
     secret, _ = tokens.create(runtime, Wish(name="ci", role=Role.VIEWER, organization="acme"))
     runtime = served(serving, runtime)
     store = runtime.services.store
-    connection = http.client.HTTPConnection(serving.address, timeout=10)
+    connection = http.client.HTTPConnection(serving.address, timeout=100)
     headers = {"Authorization": f"Bearer {secret}", "Last-Event-ID": "0"}
     connection.request("GET", "/api/v1/events?follow=1", headers=headers)
     answer = connection.getresponse()
