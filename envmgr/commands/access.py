@@ -56,6 +56,9 @@ def check(
     person = runtime.person
     place = place_name(organization, repository)
     answer = roles.may(person, action, organization, repository)
+    if isinstance(answer, Invisible) and repository is None and not what:
+        # She may well see something of it: a role in one of its repositories is none in the organization.
+        raise NotThere(f"There is no organization {organization}, or you have no role in it as a whole.")
     if isinstance(answer, Invisible):
         raise NotThere(f"There is no {what or place}, or you may not see it.")
     if isinstance(answer, roles.Forbidden):

@@ -90,9 +90,20 @@ def test_who_sees_nothing_learns_no_names(site: Site) -> None:
             answer = site.client.post("/api/v1/tokens", json=body, headers=who)
             said.add((answer.status_code, re.sub("acme|globex|shop|nope", "X", answer.json()["detail"])))
     assert said == {
-        (404, "There is no X, or you may not see it."),
+        (404, "There is no organization X, or you have no role in it as a whole."),
         (404, "There is no X/X, or you may not see it."),
     }
+
+
+def test_an_admin_of_one_repository_is_not_told_that_its_organization_is_not_there(site: Site) -> None:
+    """It is in her list of organizations: she has no role in it as a whole."""
+    secret = site.token(Role.ADMIN, "acme", "shop")
+    who = {"Authorization": f"Bearer {secret}"}
+    listed = site.client.get("/api/v1/organizations", headers=who).json()["items"]
+    assert [each["name"] for each in listed] == ["acme"]
+    refused = site.client.post("/api/v1/organizations/acme/freeze", json={"reason": "x"}, headers=who)
+    assert refused.status_code == 404
+    assert "you have no role in it as a whole" in refused.json()["detail"]
 
 
 def test_every_call_says_the_same_of_what_is_hidden_and_of_what_is_not_there(site: Site) -> None:
