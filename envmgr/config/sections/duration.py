@@ -11,12 +11,21 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _LONGEST = timedelta(days=3650)
 
 
+def is_duration(text: str) -> bool:
+    """Whether somebody wrote a duration, however long."""
+    compact = _compact(text)
+    return len(compact) <= 100 and re.fullmatch(PATTERN, compact, re.ASCII) is not None
+
+
+def _compact(text: str) -> str:
+    return text.strip().replace(" ", "")
+
+
 def parse_duration(text: str) -> timedelta:
     """Reads a duration; raises ValueError with a sentence that shows a right one."""
-    compact = text.strip().replace(" ", "")
-    if len(compact) > 100 or not re.fullmatch(PATTERN, compact, re.ASCII):
+    if not is_duration(text):
         raise ValueError("it must be a duration: a number and a unit, such as 30s, 5m, 1h, 7d or 1h30m")
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(compact))
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(_compact(text)))
     if seconds > _LONGEST.total_seconds():
         raise ValueError("it must be a duration of at most ten years, such as 30d")
     return timedelta(seconds=seconds)

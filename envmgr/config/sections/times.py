@@ -9,7 +9,7 @@ from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSc
 
 from envmgr.domain.errors import UsageError
 
-from .duration import parse_duration
+from .duration import is_duration, read_duration
 from .patterns import matching
 from .values import Named
 
@@ -77,10 +77,8 @@ Moment = Annotated[
 
 def read_moment(text: str, now: datetime, what: str) -> datetime:
     """A time that a person gives as one, or as how long from `now` on, called `what` where it is neither. Raises UsageError."""
-    try:
-        return now + parse_duration(text)
-    except ValueError:
-        pass
+    if is_duration(text):
+        return now + read_duration(text, what)
     try:
         return _moment(text)
     except ValueError as error:

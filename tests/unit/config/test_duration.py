@@ -1,6 +1,6 @@
 """Durations and sizes: what is read, what is refused, and that writing and reading agree."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from envmgr.config.sections.duration import format_duration, parse_duration
 from envmgr.config.sections.size import format_size, parse_size, rounded_size
+from envmgr.config.sections.times import read_moment
+from envmgr.domain.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -78,3 +80,16 @@ def test_a_size_is_written_with_few_digits(size: int, text: str) -> None:
 )
 def test_what_is_above_a_limit_is_seen_to_be(size: int, text: str) -> None:
     assert rounded_size(size) == text
+
+
+def test_how_long_from_now_is_told_to_be_too_long() -> None:
+    """Not to be no duration; neither is a time with its zone."""
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    assert read_moment("4h", now, "--until") == now + timedelta(hours=4)
+    assert read_moment("2026-12-01T06:00Z", now, "--until") == datetime(2026, 12, 1, 6, tzinfo=UTC)
+    with pytest.raises(UsageError, match="--until: it must be a duration of at most ten years"):
+        read_moment("99999d", now, "--until")
+    with pytest.raises(
+        UsageError, match=r"--until: it must be a time with its zone, .* or how long from now on"
+    ):
+        read_moment("tomorrow", now, "--until")
