@@ -83,7 +83,10 @@ def test_a_destroy_asks_for_the_name_and_says_what_goes(page_server: Served) -> 
     assert (wrong.status, "type its name: ivan" in wrong.text) == (400, True)
     stale = client.post("/environments/acme/shop/ivan/destroy", {**form, "name": "ivan", "seen": "0" * 40})
     assert (stale.status, "look again" in stale.text) == (409, True)
-    assert page_server.runtime.services.store.requests.pending() == []
+    pending = page_server.runtime.services.store.requests.pending()
+    assert not [
+        each for each in pending if each.environment.name == "ivan"
+    ]  # others' trials may wait for theirs
 
 
 def test_a_life_is_extended_once_however_often_the_form_is_sent(page_server: Served) -> None:
