@@ -11,9 +11,10 @@ from envmgr.config.expand import schedule_of
 from envmgr.domain.audit.inventory import LOCAL_MODULE, LOCAL_ROOT
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.fingerprint import fingerprint
+from envmgr.domain.rules.origins.guards import not_as_named
 from envmgr.domain.values.backend import changed, is_same, place
 from envmgr.domain.values.deployment import DeployRules
-from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.values.environment import Claim, Environment, OriginKind, Source, SourceKind
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.tags import tags_for
 from envmgr.engine.context.organization import Organization, Repository
@@ -111,7 +112,13 @@ def deploy_rules(services: Services, repository: Repository, commit: str) -> Dep
 
 
 def _check_configured(repository: Repository, environment: Environment) -> None:
-    if not repository.policy.configured:
+    origin, policy = environment.origin, repository.policy
+    if origin.kind is not OriginKind.PULL_REQUEST and origin.is_named is not policy.is_named:
+        # By the rules of the repository as a whole it would be applied without what its own entry asked for first.
+        raise NeedsPerson(
+            f"{not_as_named(environment, policy)}: change that back, or end it by `envmgr destroy {environment.label}`."
+        )
+    if not policy.configured:
         raise NeedsPerson(
             f"{environment.label} is no longer in the configuration of {repository.id}: all that can be done is `envmgr destroy`."
         )

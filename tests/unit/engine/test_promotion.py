@@ -1,5 +1,6 @@
 """Promotion in a whole engine: production only gets what staging had ready, its tests passed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,35 @@ def test_what_may_not_come_is_not_promoted_either(world: World) -> None:
     for name in ("nowhere", "alice"):
         with pytest.raises(UsageError):
             promotion.goals(world.person.application, [world.environment("alice")], name)
+
+
+def test_what_was_taken_out_of_the_file_can_only_be_destroyed(world: World) -> None:
+    """By the repository's own rules it would go on without what it came after, and without its approvals."""
+    commit = pushed(world, "one")
+    world.shop.tag("v1.0", commit)
+    world.turn()
+    later = world.push("alice")
+    world.turn()
+    world.rules = replace(world.rules, named=NAMED[:1])
+    for process in (world, world.person):
+        process.restart()
+    world.turn()
+    production = world.environment("production")
+    assert "lists production no more: left alone" in production.message
+    [(alice, target)] = promotion.goals(world.person.application, [world.environment("alice")], "production")
+    person = world.person.application
+    refused = pytest.raises(
+        EnvmgrError, match=r"lists production no more: .* `envmgr destroy acme/shop/production`"
+    )
+    with refused:
+        promotion.promote(person, alice, target, lambda *_: True)
+    with refused:
+        operations.apply(person, production, lambda *_: True)
+    with refused:
+        rollback.roll_back(person, production, later, lambda *_: True)
+    assert world.environment("production").applied.commit == commit
+    operations.destroy(world.person.application, world.environment("production"), lambda *_: True)
+    assert world.in_cloud("production") == []
 
 
 def test_what_is_where_is_told_by_commit(world: World) -> None:
