@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from envmgr.domain.documents.lineage import is_another
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
@@ -86,6 +87,7 @@ def adopt(
         is_there = _check_free(job, given)
         _check_nobodys(job, given)
         desired = look(job, adopts=True)
+        desired = replace(desired, claim=replace(desired.claim, lineage=given.state.lineage))
         started = f"Adoption of {file.name} by {job.services.actor}."
         with job.run(RunKind.APPLY, desired.claim.commit, Status.RUNNING, started) as active:
             if not is_there:
@@ -138,6 +140,13 @@ def _check_free(job: Job, given: GivenState) -> bool:
     state, content = _there(job)
     if claim is not None and claim.adopts and content == given.content:
         return True
+    if (
+        state is not None
+        and state.resources
+        and is_another(environment, state)
+        and _is_a_copy(content, given)
+    ):
+        return True
     if state is not None and state.lineage == given.state.lineage and claim is not None:
         raise NeedsPerson(
             f"{environment.label} already works with this very state (lineage {state.lineage}, now at serial "
@@ -152,6 +161,11 @@ def _check_free(job: Job, given: GivenState) -> bool:
             f"{environment.label}` removes them, and then this can be done."
         )
     return False
+
+
+def _is_a_copy(content: bytes | None, given: GivenState) -> bool:
+    """Whether what is there is what a person gave, who so says that it is this environment's."""
+    return content is not None and GivenState.of(content, "its place").digest == given.digest
 
 
 def _there(job: Job) -> tuple[State | None, bytes | None]:
@@ -176,12 +190,17 @@ def _check_nobodys(job: Job, given: GivenState) -> None:
         if shared or is_marked:
             what = f"{shared[0]} is a resource" if shared else "this very state is being taken over as that"
             raise NeedsPerson(f"{what} of {other.label}: one environment each. Nothing was changed.")
+        if other.claim is not None and other.claim.lineage == given.state.lineage:
+            raise _of(other.id)  # whatever is in its place by now
     for identity in {*_stated(job), *others} - {mine}:
         if _lineage(job, identity, others.get(identity)) == given.state.lineage:
-            raise NeedsPerson(
-                f"The state has the lineage of {identity}, which envmgr manages: it is that environment's. Nothing "
-                "was changed."
-            )
+            raise _of(identity)
+
+
+def _of(identity: EnvironmentId) -> NeedsPerson:
+    return NeedsPerson(
+        f"The state has the lineage of {identity}, which envmgr manages: it is that environment's. Nothing was changed."
+    )
 
 
 def _stated(job: Job) -> set[EnvironmentId]:

@@ -33,6 +33,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         **({"untaken": [[u.name, u.like, u.in_branch] for u in claim.untaken]} if claim.untaken else {}),
         **({"adopts": claim.adopts} if claim.adopts else {}),
         **({"moves": [claim.moves[0], dict(claim.moves[1])]} if claim.moves else {}),
+        **({"lineage": claim.lineage} if claim.lineage else {}),
     }
 
 
@@ -55,6 +56,7 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         untaken=tuple(Untaken(*each) for each in document.get("untaken", ())),
         adopts=document.get("adopts", ""),
         moves=_backend(document["moves"]) if document.get("moves") else None,
+        lineage=document.get("lineage", ""),
     )
 
 

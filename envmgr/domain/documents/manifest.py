@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,11 +43,11 @@ class Manifest:
 
     @classmethod
     def of(cls, environment: Environment, claim: Claim, known_commit: str | None = None) -> "Manifest":
-        """The manifest of an environment that is about to be brought to what a claim says."""
+        """The manifest of an environment that is about to be brought to what a claim says; which state is its own, the state says."""
         return cls(
             environment=environment.id,
             branch=environment.branch,
-            claim=claim,
+            claim=replace(claim, lineage=""),
             created_at=environment.life.created_at,
             expires_at=environment.life.expires_at,
             known_commit=known_commit,

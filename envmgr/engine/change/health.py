@@ -21,6 +21,7 @@ from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.steps import place_of
 from envmgr.engine.work.job import Job, Superseded
+from envmgr.engine.work.lineage import own_state
 from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
@@ -72,7 +73,7 @@ def _run(job: Job, check: HealthCheck) -> str:
     """Runs the command of a check in a checkout of what is deployed; its output is in a file that the next one replaces."""
     deployment, claim = job.environment.deployment, job.environment.claim
     commit = (deployment and deployment.commit) or (claim.commit if claim else job.environment.target)
-    state = job.read_state()
+    state = own_state(job)
     step = Step(name="health", run=check.run, timeout=_COMMAND_TIMEOUT)
     log = job.services.layout.steps(job.environment.id) / "health.log"
     with place_of(job, commit, state, Purpose.HEALTH) as place:

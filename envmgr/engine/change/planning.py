@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from envmgr.domain.documents.lineage import is_another
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
@@ -23,6 +24,7 @@ from envmgr.engine.source.code_check import check_code
 from envmgr.engine.source.desired import settle_scope, settle_version
 from envmgr.engine.source.untaken import with_untaken
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone, WouldDelete
+from envmgr.engine.work.lineage import check_own, let_begin
 from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.engine.work.result import note_resources
 from envmgr.ports import PlanResult, Workspace
@@ -176,21 +178,30 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str | None = None)
         job.services.record(
             job.environment.id, "state-recovered", message, run=active.run.id, lease=job.lease
         )
-    job.redact.learn(access.hiding(_state_that_is_there(job, active)))
+    job.redact.learn(access.hiding(_state_that_is_there(job, active, claim)))
     return access
 
 
-def _state_that_is_there(job: Job, active: ActiveRun) -> State | None:
-    """The state; refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
-    environment = job.environment
+def _state_that_is_there(job: Job, active: ActiveRun, claim: Claim) -> State | None:
+    """The state; refuses to go on where resources were applied and their state is gone: they would be made twice, or lost.
+
+    Where it is another than the known one, it is another's, or the own one is gone as well.
+    """
     state = job.read_state()
-    note_resources(job, state)
+    check_own(job, state, claim.lineage)
+    environment = job.environment
+    if state is None or not is_another(
+        environment, state
+    ):  # what a person did not take over yet is not noted
+        note_resources(job, state)
     if state is None and environment.applied.resources and not _was_destroyed(job, active):
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.repository.organization.backend[0]} backend, "
             f"but applying it made {counted(len(environment.applied.resources), 'resource')}: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
+    if state is None:
+        let_begin(job)
     return state
 
 

@@ -16,6 +16,7 @@ from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.step import Step
 from envmgr.engine.source.steps import place_of
 from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.engine.work.lineage import own_state
 from envmgr.engine.work.newest import check_newest
 from envmgr.engine.work.released import note_ready
 from envmgr.ports import Place
@@ -91,7 +92,7 @@ def _passed(job: Job, active: ActiveRun, commit: str) -> Verdict:
 def _place(job: Job, commit: str) -> Iterator[Place]:
     """As for a deploy, with the environment's address at hand."""
     url = job.environment.applied.url
-    with place_of(job, commit, job.read_state(), Purpose.TEST) as place:
+    with place_of(job, commit, own_state(job), Purpose.TEST) as place:
         given = {} if url is None else {"ENVMGR_URL": url}
         yield replace(place, environment={**place.environment, **given})
 

@@ -9,6 +9,7 @@ from envmgr.domain.values.environment import Claim, Environment
 from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import NothingDone
+from envmgr.engine.work.lineage import of_its_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _outputs(services: Services, environment: Environment, name: str) -> _Output
     if record is None or record.claim is None:
         return None
     organization = services.organizations[record.id.organization]
-    state = organization.state(record.claim.backend).read(record.id.state_key)
+    state = of_its_own(record, organization.state(record.claim.backend).read(record.id.state_key))
     if state is None:
         return _Outputs(record.applied.commit, 0, {}, {})
     outputs = state.outputs.items()

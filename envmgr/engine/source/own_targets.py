@@ -8,6 +8,7 @@ from envmgr.domain.documents.targets import Target, place_of, settled
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.step import Step
 from envmgr.engine.work.job import Job
+from envmgr.engine.work.lineage import of_its_own
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -48,5 +49,6 @@ def _siblings_targets(job: Job) -> Iterator[Target]:
             and record.id != identity
             and record.claim is not None
         ):
-            state = job.repository.organization.state(record.claim.backend).read(record.id.state_key)
+            store = job.repository.organization.state(record.claim.backend)
+            state = of_its_own(record, store.read(record.id.state_key))
             yield from state.targets if state is not None else ()

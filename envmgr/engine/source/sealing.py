@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.errors import EnvironmentBusy, NeedsPerson, Transient
 from envmgr.domain.values.environment import Claim, Environment
 from envmgr.domain.values.names import EnvironmentId, counted
@@ -67,7 +68,8 @@ def _seal(services: Services, state: StateStore, environment: Environment, claim
     """Keeps a claim anew, unless it is kept just so: another host may have done that, and have all that it takes."""
     # What is there and cannot be believed, as by another key, is replaced.
     with suppress(NeedsPerson), read(services, state, environment.id) as found:
-        if found is not None and found.manifest.claim == claim and not services.accepts_unsealed:
+        wanted = Manifest.of(environment, claim).claim
+        if found is not None and found.manifest.claim == wanted and not services.accepts_unsealed:
             note_sealed(services, environment.id)
             return
     keep_claim(services, state, environment, claim)

@@ -16,6 +16,7 @@ from envmgr.domain.values.step import Command, Site, Step, Zip
 from envmgr.domain.values.template import fill
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.engine.work.lineage import own_state
 from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
 from envmgr.host.system import write_private
 from envmgr.ports import Deployer, Place
@@ -34,7 +35,7 @@ def run_steps(
     That they began is recorded before the first one runs; who calls this records that they came to their end. Raises
     StepFailed, Interrupted, and what the checkout or the state raise.
     """
-    state = job.read_state()
+    state = own_state(job)
     outputs = state.outputs if state is not None else {}
     with place_of(job, commit, state, purpose) as place:
         filled = own(job, state, [replace(step, run=_filled(step.run, outputs)) for step in steps])

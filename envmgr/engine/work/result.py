@@ -16,13 +16,16 @@ def note_resources(job: Job, state: State | None) -> None:
     known = job.environment
     if state is None:
         return
+    is_learnt = known.claim is None or bool(known.claim.lineage or not state.lineage)
     # Most plans add nothing, and a write wakes whoever compares listings with records.
-    if set(state.resources) <= set(known.applied.resources) and set(state.identifiers) <= set(
-        known.applied.identifiers or ()
+    if (
+        is_learnt
+        and set(state.resources) <= set(known.applied.resources)
+        and set(state.identifiers) <= set(known.applied.identifiers or ())
     ):
         return
-    resources, identifiers = state.resources, state.identifiers
-    job.update(lambda e: noted(e, resources, identifiers))
+    resources, identifiers, lineage = state.resources, state.identifiers, state.lineage
+    job.update(lambda e: noted(e, resources, identifiers, lineage))
 
 
 def found(job: Job) -> Found | None:
@@ -41,6 +44,7 @@ def found(job: Job) -> Found | None:
         url=_url(shown),
         serial=state.serial,
         identifiers=state.identifiers,
+        lineage=state.lineage,
     )
 
 

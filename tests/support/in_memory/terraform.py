@@ -318,6 +318,7 @@ class MemoryTerraform:
         if not under_way.place.is_full:
             _write(under_way.place, under_way.key, state)
             return True
+        _numbered(state)
         under_way.workspace.data.mkdir(parents=True, exist_ok=True)
         (under_way.workspace.data / _ERRORED).write_text(json.dumps(state))
         return False
@@ -464,7 +465,11 @@ def _state(place: StatePlace, key: str) -> Document:
     return {"version": 4, "serial": 0, "lineage": "", "outputs": {}, "resources": []}
 
 
-def _write(place: StatePlace, key: str, state: Document) -> None:
+def _numbered(state: Document) -> None:
     state["serial"] += 1
-    state["lineage"] = state["lineage"] or f"lineage-{next(_lineages)}"
+    state["lineage"] = state["lineage"] or f"{next(_lineages):08x}-lineage"
+
+
+def _write(place: StatePlace, key: str, state: Document) -> None:
+    _numbered(state)
     place.objects[key] = json.dumps(state).encode()

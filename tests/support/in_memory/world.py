@@ -136,6 +136,10 @@ class World:
         for record in self.store.environments():
             if record.message.startswith("Unexpected"):
                 self.broken.append(f"{record.label}: {record.message}")
+            if (
+                "is not the one that its last apply wrote" in record.message
+            ):  # no history puts another's there
+                self.broken.append(f"{record.label}: its own state is taken for another's")
         assert not self.broken, self.broken
 
     # --- the promises ----------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Found:
     url: str | None
     serial: int | None
     identifiers: tuple[str, ...]
+    lineage: str = ""
 
 
 def claimed(before: Environment, claim: Claim) -> Environment:
@@ -41,7 +42,22 @@ def claimed(before: Environment, claim: Claim) -> Environment:
     Whoever makes, or takes over, what was destroyed by hand wants it to live: that destroy does not go on with it.
     """
     lives = before.suspended_by is Suspension.DESTROY
+    claim = _of_its_state(before, claim)
     return replace(before, claim=claim, ending=False, suspended=None if lives else before.suspended)
+
+
+def _of_its_state(before: Environment, claim: Claim) -> Claim:
+    """The claim with the lineage that is known of the state, unless it comes with one of its own."""
+    known = before.claim.lineage if before.claim is not None else ""
+    return claim if claim.lineage or not known else replace(claim, lineage=known)
+
+
+def began_with(before: Environment, lineage: str) -> Environment:
+    """The lineage that its state has from now on; empty where there is no state that anything is known of."""
+    claim = before.claim
+    if claim is None or claim.lineage == lineage:
+        return before
+    return replace(before, claim=replace(claim, lineage=lineage))
 
 
 def not_adopted(before: Environment, because: str, now: datetime) -> Environment:
@@ -96,7 +112,11 @@ def applied(
     if changed is not None:
         now = replace(now, changed=changed)
     return replace(
-        before, claim=claim, applied=replace(now, promoted_from=promoted_from), hold=NO_HOLD, proposal=None
+        before,
+        claim=_of_its_state(before, claim),
+        applied=replace(now, promoted_from=promoted_from),
+        hold=NO_HOLD,
+        proposal=None,
     )
 
 
@@ -122,10 +142,18 @@ def stated(before: Environment, found: Found | None) -> Environment:
         serial=found.serial,
         identifiers=found.identifiers,
     )
-    return replace(before, applied=applied)
+    return _learnt(replace(before, applied=applied), found.lineage)
 
 
-def noted(before: Environment, resources: tuple[str, ...], identifiers: tuple[str, ...]) -> Environment:
+def _learnt(before: Environment, lineage: str) -> Environment:
+    """The lineage of a state that is its own; another than the known one is never taken for it unasked."""
+    is_known = before.claim is not None and before.claim.lineage
+    return before if is_known else began_with(before, lineage)
+
+
+def noted(
+    before: Environment, resources: tuple[str, ...], identifiers: tuple[str, ...], lineage: str = ""
+) -> Environment:
     """It may have these resources, too: an apply that failed or died half-way did not come to say so."""
     known = before.applied.identifiers or ()
     applied = replace(
@@ -133,7 +161,7 @@ def noted(before: Environment, resources: tuple[str, ...], identifiers: tuple[st
         resources=tuple(dict.fromkeys((*before.applied.resources, *resources))),
         identifiers=tuple(dict.fromkeys((*known, *identifiers))),
     )
-    return replace(before, applied=applied)
+    return _learnt(replace(before, applied=applied), lineage)
 
 
 def living(before: Environment, ends: datetime | None, schedule: Schedule | None) -> Environment:

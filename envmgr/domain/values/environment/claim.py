@@ -42,7 +42,9 @@ class Claim:
     that the code takes no notice of.
     `adopts` is the SHA-256 of the state of what exists already: until that is in its place and its plan was approved once
     more, nothing is done by this claim. `moves` is the other place that may have a copy of the state, while it is on its
-    way: `backend` is where it counts.
+    way: `backend` is where it counts. `lineage` is that of the state as an apply left it (Terraform's own mark of where a
+    state began); empty where that is not known, as before the first apply. An earlier release, which does not look after
+    it, drops it with the first claim that it writes.
     """
 
     commit: str
@@ -59,6 +61,7 @@ class Claim:
     untaken: tuple[Untaken, ...] = ()
     adopts: str = ""
     moves: tuple[str, Mapping[str, object]] | None = None
+    lineage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
