@@ -77,6 +77,7 @@ claims = st.builds(
     backend=st.tuples(texts, st.dictionaries(texts, json_values, max_size=3)),
     fingerprint=texts,
     lock_file=st.none() | texts,
+    lineage=texts,
 )
 outputs = st.dictionaries(
     texts, st.builds(Output, json_values) | st.just(Output(None, sensitive=True)), max_size=3
