@@ -215,7 +215,8 @@ def _restored(
 
     Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
     """
-    now = services.clock()
+    now, backend = services.clock(), repository.organization.backend
+    claim = replace(manifest.claim, backend=backend, lineage=state.lineage if state else "")
     made = Environment(
         id=manifest.environment,
         branch=manifest.branch,
@@ -223,7 +224,7 @@ def _restored(
         commit=manifest.claim.commit,
         message=_REBUILT,
         absence=Absence(since=now),
-        claim=with_fingerprint(replace(manifest.claim, backend=repository.organization.backend)),
+        claim=with_fingerprint(claim),
         applied=Applied(resources=state.resources, identifiers=state.identifiers)
         if state
         else NOTHING_APPLIED,
