@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / ".ci/run"
 Run = Callable[[str, int], tuple[int, list[str]]]
 

@@ -18,6 +18,8 @@ from envmgr.host.fence import Fence, _lives
 from tests.support.store import in_threads
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 NAME = "acme/shop/alice"
 SHORT = replace(
     TERMS,

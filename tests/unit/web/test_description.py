@@ -17,6 +17,8 @@ from tests.reference.openapi import document
 
 from .conftest import Site
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 4
 THERE = {"organization": "acme", "repository": "shop", "environment": "alice", "forge": "github", "number": 7}
 HOOKS = [

@@ -15,6 +15,8 @@ from envmgr.web.live import logs
 from envmgr.web.live.logs import Block, Form, Log, Logs, Place
 from envmgr.web.live.stream import ALIVE, BEGIN
 
+pytestmark = pytest.mark.slow
+
 FOLLOWERS, PIECES = 40, 4
 RUN = Run(
     id=1,

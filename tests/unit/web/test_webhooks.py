@@ -21,6 +21,8 @@ from tests.support.waiting import wait_for
 
 from .conftest import Site
 
+pytestmark = pytest.mark.slow
+
 SHOP, SITE, SECOND = (RepositoryId("acme", name) for name in ("shop", "site", "second"))
 SECRET, OTHER = "a-secret-of-webhooks", "another-secret-of-webhooks"
 PUSH = json.dumps({"repository": {"full_name": "Acme/Shop"}}).encode()
