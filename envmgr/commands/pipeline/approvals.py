@@ -90,10 +90,8 @@ def _author_of(runtime: Runtime, environment: Environment) -> str:
 
 def awaiting(environment: Environment) -> Proposal | None:
     """The plan of a record that people may say yes or no to; None where there is none."""
-    proposal = environment.proposal
-    if proposal is None or proposal.rejection is not None or proposal.commit != environment.target:
-        return None
-    return proposal
+    proposal = environment.proposed
+    return proposal if proposal is not None and proposal.rejection is None else None
 
 
 def none_waits(environment: Environment, plan: str = "plan") -> str:
@@ -112,8 +110,8 @@ def _shown(environment: Environment, seen: Seen | None) -> str:
 
 
 def _same(record: Environment, digest: str) -> Proposal:
-    proposal = record.proposal
-    if proposal is None or proposal.digest != digest or proposal.commit != record.target:
+    proposal = record.proposed
+    if proposal is None or proposal.digest != digest:
         raise NeedsPerson(
             f"{record.label}: the plan that was shown is not the one that waits any more. Look again, and ask again."
         )

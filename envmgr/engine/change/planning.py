@@ -190,9 +190,8 @@ def _state_that_is_there(job: Job, active: ActiveRun, claim: Claim) -> State | N
     state = job.read_state()
     check_own(job, state, claim.lineage)
     environment = job.environment
-    if state is None or not is_another(
-        environment, state
-    ):  # what a person did not take over yet is not noted
+    # What a person is only about to take over is not noted.
+    if state is not None and not is_another(environment, state):
         note_resources(job, state)
     if state is None and environment.applied.resources and not _was_destroyed(job, active):
         raise NeedsPerson(

@@ -151,14 +151,18 @@ def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) ->
     assert result.stdout.strip() == ""
 
 
-def test_a_strangers_folder_is_not_taken_unless_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It says which programs are run: whoever changes into a folder of another user did not ask for them."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty `./config`, where nothing else is to be found."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
-    folder = tmp_path / "config"
-    folder.mkdir(mode=0o755)
+    made = tmp_path / "config"
+    made.mkdir(mode=0o755)
+    return made
+
+
+def test_a_strangers_folder_is_not_taken_unless_it_is_named(folder: Path) -> None:
+    """It says which programs are run: whoever changes into a folder of another user did not ask for them."""
     file = folder / "acme.yaml"
     file.write_text("organization: acme")
     assert find_config(None, {}) == Path("config")
@@ -171,14 +175,8 @@ def test_a_strangers_folder_is_not_taken_unless_it_is_named(
         path.chmod(before)
 
 
-def test_a_link_that_leads_nowhere_hides_no_strangers_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_that_leads_nowhere_hides_no_strangers_file(folder: Path) -> None:
     """Editors leave such links beside what they have open."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
-    folder = tmp_path / "config"
-    folder.mkdir(mode=0o755)
     for number in range(20):  # a folder's files come in any order
         (folder / f".#{number}.yaml").symlink_to("somebody@somewhere.17")
     assert find_config(None, {}) == Path("config")

@@ -11,10 +11,8 @@ from envmgr.domain.values.policy import Policy
 
 def awaits_approval(environment: Environment, policy: Policy, now: datetime) -> Wait | None:
     """Its plan waits for people, unless it, or who has to approve it, is another by now, or it was let through, or waited too long."""
-    proposal = environment.proposal
-    if proposal is None or proposal.commit != environment.target:
-        return None
-    if proposal.on != attempt_key(environment, policy):
+    proposal = environment.proposed
+    if proposal is None or proposal.on != attempt_key(environment, policy):
         return None
     said, waits = sentence(proposal, environment), waits_for(proposal)
     if proposal.rejection is not None:

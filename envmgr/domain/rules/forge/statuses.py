@@ -72,7 +72,7 @@ def state_of(found: Environment) -> ReportState | None:
 
 def _waiting(found: Environment) -> ReportState | None:
     on = found.waits.on if found.waits is not None else None
-    if on is WaitsFor.REJECTED and found.proposal is not None and found.proposal.commit == found.target:
+    if on is WaitsFor.REJECTED and found.proposed is not None:
         return ReportState.FAILURE
     if found.is_missing or on in _GOES:
         return None

@@ -27,8 +27,8 @@ def waiting(before: Environment, message: str, waits: Waits, hold: Guard | None 
 
 def _still_held(before: Environment) -> Hold:
     """By what it was held; nothing where that is the plan, or the drift, of a commit that it is not to have any more."""
-    guard, proposal = before.hold.guard, before.proposal
-    is_void = (guard is Guard.APPROVAL and (proposal is None or proposal.commit != before.target)) or (
+    guard = before.hold.guard
+    is_void = (guard is Guard.APPROVAL and before.proposed is None) or (
         guard is Guard.DRIFT and before.applied.commit != before.target
     )
     return NO_HOLD if is_void else before.hold
