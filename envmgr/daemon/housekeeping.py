@@ -17,11 +17,11 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context import by_hand, logs
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.tidying import each_part
 from envmgr.engine.source import kept, sealing, step_caches
 from envmgr.engine.source.tool import noted
 from envmgr.engine.source.workspaces import holds_state
 from envmgr.host.leftovers import ASIDE, clear
-from envmgr.host.system import sentences
 from envmgr.host.temporary import Temporary
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ def tidy(services: Services, is_ending: Callable[[], bool] = lambda: False) -> N
         lambda: _tidy_mirrors(services, environments, is_ending),
         lambda: _seal_anew(services, environments, is_ending),
     )
-    _each(parts, is_ending)
+    each_part(parts, is_ending)
 
 
 def _seal_anew(
@@ -67,7 +67,7 @@ def _tidy_what_is_shared(services: Services, is_ending: Callable[[], bool]) -> N
     """What is not this host's alone; of several hosts one does it."""
     if not services.fleet.takes(Task.TIDYING):
         return
-    _each(
+    each_part(
         (
             lambda: services.store.prune(services.clock() - services.retention),
             *(partial(logs.prune, services, each) for each in services.organizations.values()),
@@ -77,17 +77,6 @@ def _tidy_what_is_shared(services: Services, is_ending: Callable[[], bool]) -> N
         ),
         is_ending,
     )
-
-
-def _each(parts: Iterable[Callable[[], object]], is_ending: Callable[[], bool]) -> None:
-    for part in parts:  # what one of them meets keeps none of the others from making room
-        if is_ending():
-            return
-        try:
-            with sentences():
-                part()
-        except EnvmgrError as error:
-            log.warning(str(error), action="not-tidied")
 
 
 def _keep_what_was_set(services: Services) -> None:
@@ -145,7 +134,7 @@ def _prune_workspaces(
     """Deletes working folders of environments that are closed, under their lease."""
     open_ones = {e.id for e in environments}
     found = services.layout.workspaces.glob("*/*/*")
-    _each((partial(_prune_workspace, services, path, open_ones) for path in found), is_ending)
+    each_part((partial(_prune_workspace, services, path, open_ones) for path in found), is_ending)
 
 
 def _prune_workspace(services: Services, path: Path, open_ones: Collection[EnvironmentId]) -> None:

@@ -5,18 +5,15 @@ Of one environment only: what a branch leaves in a cache that others share would
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-import structlog
-
-from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
+from envmgr.domain.errors import EnvironmentBusy
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.tidying import each_part
 from envmgr.host.leftovers import accessible, clear, files
-from envmgr.host.system import sentences
-
-log = structlog.get_logger()
 
 LARGEST = 5 * 1024**3
 """Bytes of one environment's cache above which all of it goes: only its owner knows which part would be missed."""
@@ -31,12 +28,8 @@ def prune(services: Services, environments: Iterable[Environment], largest: int 
     """
     open_ones = {environment.id for environment in environments}
     # First what a process was removing that died right then: the same name may be needed once more.
-    for path in sorted(services.layout.step_caches.glob("*/*/*"), key=lambda each: not _is_removed(each)):
-        try:
-            with sentences():
-                _prune_one(services, path, open_ones, largest)
-        except EnvmgrError as error:  # of this one: the others make room all the same
-            log.warning(str(error), action="not-tidied")
+    found = sorted(services.layout.step_caches.glob("*/*/*"), key=lambda path: not _is_removed(path))
+    each_part(partial(_prune_one, services, path, open_ones, largest) for path in found)
     # Of older releases: all branches of a repository wrote there.
     clear(services.layout.root / "step-caches")
 
